@@ -1,0 +1,5 @@
+//! in the making
+mod error;
+mod files;
+pub use error::{Error, ErrorContext, ErrorKind, Result};
+pub use files::ModelFiles;
