@@ -1,0 +1,323 @@
+"""The cases of the three tasks: inputs and call parameters. Python's answers are added by generate.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from corpus import CONTROL, LONG, LONG_2, MIXED, SPECIALS_BERT, SPECIALS_ROBERTA, UNICODE, UNKNOWN
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    inputs: list[Any]
+    params: dict[str, Any] = field(default_factory=dict)
+    error: bool = False  # Python raises, and so should we
+
+
+WORDS: list[list[str]] = [
+    ["Sarah", "lives", "in", "New", "York", "."],
+    ["Angela", "Merkel", "visited", "the", "United", "Nations"],
+    ["Jürgen", "wohnt", "in", "Düsseldorf", "😀", "我爱北京", "e\u0301tude"],
+    ["un-believable", "O'Brien", "walkingtalking", "ꙮ", "two words"],
+    ["Paris"],
+]
+STRATEGIES = ["simple", "first", "average", "max"]
+
+
+def specials(model_type: str) -> list[str]:
+    return SPECIALS_BERT if model_type in ("bert", "distilbert") else SPECIALS_ROBERTA
+
+
+def token_cases(
+    model_type: str,
+    *,
+    stride: bool = True,
+    words: bool = True,
+    ignored: tuple[list[str], list[str]] = (["O", "B-PER", "I-LOC"], ["O", "PER", "ORG"]),
+) -> list[Case]:
+    """Everything that the call of token-classification takes. `ignored`: labels for none, groups for the others."""
+    cases = [
+        Case("default", MIXED),
+        Case("all_labels", MIXED, {"ignore_labels": []}),
+        Case("none_explicit", MIXED[:3], {"aggregation_strategy": "none"}),
+        Case("upper_case_strategy", MIXED[:3], {"aggregation_strategy": "SIMPLE"}),
+        Case("ignore_several_none", MIXED, {"ignore_labels": ignored[0]}),
+        Case("ignore_several_simple", MIXED, {"aggregation_strategy": "simple", "ignore_labels": ignored[1]}),
+        Case("ignore_several_max", MIXED, {"aggregation_strategy": "max", "ignore_labels": ignored[1]}),
+        Case("ignore_absent_label", MIXED[:2], {"aggregation_strategy": "simple", "ignore_labels": ["nothing"]}),
+        Case("grouped", MIXED[:4], {"grouped_entities": True}),
+        Case("grouped_ignore_subwords", MIXED, {"grouped_entities": True, "ignore_subwords": True}),
+        Case("grouped_no_ignore_subwords", MIXED[:4], {"grouped_entities": True, "ignore_subwords": False}),
+        Case("grouped_false", MIXED[:3], {"grouped_entities": False}),
+        Case("ignore_subwords_alone", MIXED[:3], {"ignore_subwords": True}),
+        Case("grouped_beats_strategy", MIXED[:3], {"grouped_entities": True, "aggregation_strategy": "max"}),
+        Case("unicode_none", UNICODE, {"ignore_labels": []}),
+        Case("unicode_default", UNICODE),
+        Case("control_none", CONTROL, {"ignore_labels": []}),
+        Case("control_first", CONTROL, {"aggregation_strategy": "first", "ignore_labels": []}),
+        Case("unknown_none", UNKNOWN, {"ignore_labels": []}),
+        Case("special_tokens_none", specials(model_type), {"ignore_labels": []}),
+        Case("special_tokens_simple", specials(model_type), {"aggregation_strategy": "simple"}),
+        Case("empty", ["", " ", "\n\t"], {"ignore_labels": []}),
+        Case("empty_simple", ["", " "], {"aggregation_strategy": "simple"}),
+        Case("empty_average", ["", " "], {"aggregation_strategy": "average"}),
+        Case("long_truncated", [LONG, LONG_2], {"aggregation_strategy": "simple", "ignore_labels": []}),
+        Case("long_truncated_none", [LONG, LONG_2]),
+        # Python takes the first mapping for every input, so one input only.
+        Case(
+            "offset_mapping",
+            ["Paris in Berlin"],
+            {"offset_mapping": [[[0, 0], [0, 2], [2, 8], [9, 15], [0, 0], [0, 0], [0, 0], [0, 0], [0, 0], [0, 0]]]},
+        ),
+        Case("bad_strategy", ["Paris"], {"aggregation_strategy": "mean"}, error=True),
+        Case("unknown_parameter", ["Paris"], {"top_k": 3}, error=True),
+        Case("words_without_flag", [["Paris", "Berlin"]], {}, error=True),
+        Case("no_inputs", [], {}, error=True),
+    ]
+    for strategy in STRATEGIES:
+        cases += [
+            Case(strategy, MIXED, {"aggregation_strategy": strategy}),
+            Case(f"{strategy}_all_labels", MIXED, {"aggregation_strategy": strategy, "ignore_labels": []}),
+            Case(f"unicode_{strategy}", UNICODE, {"aggregation_strategy": strategy, "ignore_labels": []}),
+            Case(f"unknown_{strategy}", UNKNOWN, {"aggregation_strategy": strategy, "ignore_labels": []}),
+        ]
+    if stride:
+        texts = [LONG, MIXED[0], LONG_2, MIXED[6]]
+        for strategy in STRATEGIES:
+            cases += [
+                Case(f"stride_{strategy}", texts, {"aggregation_strategy": strategy, "stride": 5}),
+                Case(
+                    f"stride_{strategy}_all_labels",
+                    texts,
+                    {"aggregation_strategy": strategy, "stride": 3, "ignore_labels": []},
+                ),
+            ]
+        cases += [
+            Case("stride_zero", texts, {"aggregation_strategy": "simple", "stride": 0, "ignore_labels": []}),
+            Case("stride_large", texts, {"aggregation_strategy": "first", "stride": 17}),
+            # Without a strategy in the call Python does not complain.
+            Case("stride_default_strategy", texts, {"stride": 6, "ignore_labels": []}),
+            Case("stride_grouped", texts[:2], {"stride": 4, "grouped_entities": True}),
+            Case("stride_empty", ["", LONG_2], {"aggregation_strategy": "simple", "stride": 2}),
+            Case("stride_none", [LONG], {"aggregation_strategy": "none", "stride": 4}, error=True),
+            Case("stride_too_large", [LONG], {"aggregation_strategy": "simple", "stride": 4096}, error=True),
+        ]
+    if words:
+        split = {"is_split_into_words": True}
+        cases += [
+            Case("words_none", WORDS, {**split, "ignore_labels": []}),
+            Case("words_default", WORDS, split),
+            Case("words_no_delimiter", WORDS, {**split, "delimiter": "", "ignore_labels": []}),
+            Case("words_hyphen", WORDS, {**split, "delimiter": "-", "aggregation_strategy": "simple"}),
+            Case("words_hyphen_first", WORDS, {**split, "delimiter": "-", "aggregation_strategy": "first"}),
+            Case(
+                "words_long_delimiter",
+                WORDS,
+                {**split, "delimiter": " ☃ ", "aggregation_strategy": "average", "ignore_labels": []},
+            ),
+            Case("words_null_delimiter", WORDS[:2], {**split, "delimiter": None, "aggregation_strategy": "max"}),
+            Case("words_empty_word", [["Sarah", "", "Paris", " "]], {**split, "ignore_labels": []}),
+            Case(
+                "words_long",
+                [LONG.split(" ")],
+                {**split, "aggregation_strategy": "simple", "ignore_labels": []},
+            ),
+            Case("words_flag_false", MIXED[:2], {"is_split_into_words": False, "delimiter": "-"}),
+        ]
+        for strategy in STRATEGIES:
+            cases.append(
+                Case(f"words_{strategy}", WORDS, {**split, "aggregation_strategy": strategy, "ignore_labels": []})
+            )
+        if stride:
+            cases.append(
+                Case(
+                    "words_stride",
+                    [LONG.split(" "), WORDS[0]],
+                    {**split, "aggregation_strategy": "first", "stride": 4, "ignore_labels": []},
+                )
+            )
+    return cases
+
+
+def short_token_cases(model_type: str, *, stride: bool = False) -> list[Case]:
+    """For checkpoints that vary the model or its files rather than the task."""
+    cases = [
+        Case("default", MIXED[:4]),
+        Case("all_labels", MIXED, {"ignore_labels": []}),
+        Case("simple", MIXED, {"aggregation_strategy": "simple", "ignore_labels": []}),
+        Case("first", MIXED[:6], {"aggregation_strategy": "first", "ignore_labels": []}),
+        Case("average", MIXED[:6], {"aggregation_strategy": "average"}),
+        Case("max", MIXED[:6], {"aggregation_strategy": "max"}),
+        Case("unicode", UNICODE[:9] + specials(model_type)[:1], {"ignore_labels": []}),
+    ]
+    if stride:
+        cases.append(Case("stride", [LONG_2, LONG], {"aggregation_strategy": "simple", "stride": 4}))
+    return cases
+
+
+PAIRS: list[Any] = [
+    {"text": "The food was good.", "text_pair": "I hate this movie."},
+    {"text": "What is the capital of Germany?", "text_pair": "Berlin"},
+    {"text": "我爱北京", "text_pair": "Straße in Köln 😀"},
+    {"text": "", "text_pair": "Paris"},
+    {"text": "Paris", "text_pair": ""},
+]
+LONG_PAIR: dict[str, str] = {
+    "text": "My name is Sarah Connor and I live in Los Angeles, California.",
+    "text_pair": "Angela Merkel visited Paris in March 2019 with the president of France.",
+}
+
+
+def text_cases(
+    model_type: str, *, pairs: bool = True, limit: bool = True, pad: bool = True, words: bool = False
+) -> list[Case]:
+    """Everything that the call of text-classification takes.
+
+    `limit`: the tokenizer has a model_max_length and the model can hold somewhat more.
+    """
+    truncated = {"truncation": True, "max_length": 12}
+    cases = [
+        Case("default", MIXED),
+        Case("top_k_null", MIXED, {"top_k": None}),
+        Case("top_k_1", MIXED[:3], {"top_k": 1}),
+        Case("top_k_2", MIXED[:3], {"top_k": 2}),
+        Case("top_k_100", MIXED[:3], {"top_k": 100}),
+        Case("top_k_0", MIXED[:2], {"top_k": 0}),
+        Case("return_all_scores", MIXED[:3], {"return_all_scores": True}),
+        Case("return_all_scores_false", MIXED[:3], {"return_all_scores": False}),
+        Case("top_k_beats_all_scores", MIXED[:2], {"return_all_scores": True, "top_k": 1}),
+        Case("unicode", UNICODE + CONTROL, {"top_k": None}),
+        Case("unknown_words", UNKNOWN, {"top_k": None}),
+        Case("special_tokens", specials(model_type), {"top_k": None}),
+        Case("empty", ["", " ", "\n"], {"top_k": None}),
+        Case("truncation_max_length", [LONG, *MIXED[:2]], {**truncated, "top_k": None}),
+        Case("only_first", [LONG, MIXED[2]], {"truncation": "only_first", "max_length": 9, "top_k": None}),
+        Case("longest_first", [LONG, MIXED[2]], {"truncation": "longest_first", "max_length": 9, "top_k": None}),
+        Case("truncation_false", MIXED[:2], {"truncation": False, "top_k": None}),
+        Case("do_not_truncate", MIXED[:2], {"truncation": "do_not_truncate", "max_length": 4, "top_k": None}),
+        Case("no_special_tokens", MIXED, {"add_special_tokens": False, "top_k": None}),
+        Case("no_attention_mask", MIXED[:2], {"return_attention_mask": False, "top_k": None}),
+        Case("list_of_texts", [["Paris", "Berlin", "Rome"]], {}, error=True),
+        Case("over_the_limit", [LONG + " " + LONG_2], {}, error=True),
+        Case("bad_function", ["Paris"], {"function_to_apply": "relu"}, error=True),
+        Case("bad_truncation", ["Paris"], {"truncation": "first"}, error=True),
+        Case("only_second_without_pair", [LONG], {"truncation": "only_second", "max_length": 9}, error=True),
+    ]
+    if pad:
+        cases += [
+            Case("padding_true", MIXED[:3], {"padding": True, "top_k": None}),
+            Case("padding_longest", MIXED[:3], {"padding": "longest", "top_k": None}),
+            Case("padding_max_length", MIXED, {"padding": "max_length", **truncated, "top_k": None}),
+            Case("padding_multiple", MIXED[:3], {"padding": True, "pad_to_multiple_of": 8, "top_k": None}),
+            Case(
+                "padding_left",
+                MIXED[:3],
+                {"padding": "max_length", **truncated, "padding_side": "left", "top_k": None},
+            ),
+            Case("padding_do_not", MIXED[:2], {"padding": "do_not_pad", "top_k": None}),
+        ]
+    for function in ("sigmoid", "softmax", "none", "SoftMax"):
+        cases += [
+            Case(f"function_{function}", MIXED[:4], {"function_to_apply": function}),
+            Case(f"function_{function}_all", MIXED[:4], {"function_to_apply": function, "top_k": None}),
+        ]
+    if limit:
+        cases += [
+            Case("truncation_default_limit", [LONG, LONG_2], {"truncation": True, "top_k": None}),
+            Case("long_between_limits", [MIXED[2] + " " + MIXED[2]], {"top_k": None}),
+        ]
+        if pad:
+            cases.append(
+                Case("padding_default_limit", MIXED[:2], {"padding": "max_length", "truncation": True, "top_k": None})
+            )
+    if pairs:
+        cases += [
+            Case("pairs", PAIRS, {"top_k": None}),
+            Case("pairs_default", PAIRS),
+            Case("pairs_and_texts", [PAIRS[0], MIXED[0], PAIRS[2], {"text": "Paris"}], {"top_k": None}),
+            Case("pairs_8", [*PAIRS, LONG_PAIR, MIXED[1], MIXED[5]], {"top_k": None}),
+            Case("pair_as_lists", [[["Paris is good.", "Berlin is bad."]]], {"top_k": None}),
+            Case("text_pair_argument", MIXED[:3], {"text_pair": "Berlin", "top_k": None}),
+            Case("pairs_true", [LONG_PAIR], {"truncation": True, "max_length": 15, "top_k": None}),
+            Case("pairs_only_first", [LONG_PAIR], {"truncation": "only_first", "max_length": 34, "top_k": None}),
+            Case("pairs_only_second", [LONG_PAIR], {"truncation": "only_second", "max_length": 38, "top_k": None}),
+            Case("pairs_longest_first", [LONG_PAIR], {"truncation": "longest_first", "max_length": 16, "top_k": None}),
+            Case("pairs_longest_odd", [LONG_PAIR], {"truncation": "longest_first", "max_length": 17, "top_k": None}),
+            Case("pairs_no_special_tokens", PAIRS[:3], {"add_special_tokens": False, "top_k": None}),
+            Case("pairs_no_type_ids", PAIRS[:3], {"return_token_type_ids": False, "top_k": None}),
+        ]
+        if pad:
+            cases.append(
+                Case("pairs_padded", PAIRS, {"padding": "max_length", "max_length": 24, "truncation": True, "top_k": None})
+            )
+    if words:
+        cases.append(
+            Case("words", [{"text": ["Sarah", "lives", "in", "Paris"]}], {"is_split_into_words": True, "top_k": None})
+        )
+    return cases
+
+
+def short_text_cases(model_type: str, *, pairs: bool = True) -> list[Case]:
+    cases = [
+        Case("default", MIXED),
+        Case("top_k_null", MIXED, {"top_k": None}),
+        Case("top_k_1", MIXED[:2], {"top_k": 1}),
+        Case("return_all_scores", MIXED[:2], {"return_all_scores": True}),
+        Case("return_all_scores_false", MIXED[:2], {"return_all_scores": False}),
+        Case("unicode", UNICODE[:6] + specials(model_type)[:1], {"top_k": None}),
+    ]
+    for function in ("sigmoid", "softmax", "none"):
+        cases.append(Case(f"function_{function}", MIXED[:3], {"function_to_apply": function, "top_k": None}))
+    if pairs:
+        cases.append(Case("pairs", PAIRS[:3], {"top_k": None}))
+    return cases
+
+
+def feature_cases(model_type: str, *, limit: bool = True) -> list[Case]:
+    """Everything that the call of feature-extraction takes."""
+    short = MIXED[0]
+    cases = [
+        Case("default", [MIXED[i] for i in (0, 1, 2, 3, 4, 6, 7, 8)]),
+        Case("empty", ["", " "]),
+        Case("unicode", UNICODE[1:4] + CONTROL[:1]),
+        Case("special_tokens", specials(model_type)[:1]),
+        Case("truncation_false", [short], {"truncation": False}),
+        Case("max_length", [LONG, MIXED[1]], {"truncation": True, "tokenize_kwargs": {"max_length": 7}}),
+        Case("truncation_inside", [LONG], {"tokenize_kwargs": {"max_length": 6, "truncation": True}}),
+        Case("only_first", [LONG], {"tokenize_kwargs": {"max_length": 5, "truncation": "only_first"}}),
+        Case(
+            "padding_max_length",
+            [MIXED[1], MIXED[4]],
+            {"tokenize_kwargs": {"max_length": 11, "truncation": True, "padding": "max_length"}},
+        ),
+        Case("padding_multiple", [short], {"tokenize_kwargs": {"padding": True, "pad_to_multiple_of": 8}}),
+        Case(
+            "padding_left",
+            [MIXED[1]],
+            {"tokenize_kwargs": {"max_length": 9, "padding": "max_length", "padding_side": "left"}},
+        ),
+        Case("no_special_tokens", [short], {"tokenize_kwargs": {"add_special_tokens": False}}),
+        Case("no_attention_mask", [short], {"tokenize_kwargs": {"return_attention_mask": False}}),
+        Case("text_pair_argument", [MIXED[1]], {"tokenize_kwargs": {"text_pair": "Berlin"}}),
+        Case("return_tensors", [MIXED[1]], {"return_tensors": True}),
+        Case("return_tensors_false", [MIXED[1]], {"return_tensors": False}),
+        Case(
+            "truncation_twice",
+            [short],
+            {"truncation": True, "tokenize_kwargs": {"truncation": True}},
+            error=True,
+        ),
+        Case("over_the_limit", [LONG + " " + LONG_2], {}, error=True),
+    ]
+    if limit:
+        cases.append(Case("truncation", [LONG], {"truncation": True}))
+    return cases
+
+
+def short_feature_cases(model_type: str) -> list[Case]:
+    return [
+        Case("default", MIXED[:2] + [MIXED[4], MIXED[3]]),
+        Case("padded", [MIXED[1]], {"tokenize_kwargs": {"max_length": 7, "padding": "max_length"}}),
+    ]

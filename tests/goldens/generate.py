@@ -1,0 +1,268 @@
+"""Makes the golden checkpoints and the answers that transformers gives with them.
+
+    python generate.py                 everything, in place
+    python generate.py --only NAME     one checkpoint (may be given several times)
+    python generate.py --check         everything into a temporary folder, then report what differs
+
+Two runs give the same bytes. See requirements.txt for the versions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import filecmp
+import json
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+import numpy as np
+import torch
+import transformers
+from transformers import AutoConfig, pipeline
+
+import tokenizer_files
+import weights
+from cases import Case
+from checkpoints import CHECKPOINTS, FEATURES, TEXTS, TOKENS, Checkpoint
+
+VERSION = "4.56.2"
+HERE = Path(__file__).resolve().parent
+HEADS = {TOKENS: "TokenClassification", TEXTS: "SequenceClassification", FEATURES: "Model"}
+
+
+def make_config(spec: Checkpoint, tokenizer: Any) -> Any:
+    """The config object: the tokenizer's sizes and ids, then what the table says."""
+    values = dict(spec.config)
+    values.setdefault("vocab_size", len(tokenizer))
+    values.setdefault("pad_token_id", tokenizer.pad_token_id)
+    if spec.labels is not None:
+        values["id2label"] = dict(enumerate(spec.labels))
+        values["label2id"] = {label: i for i, label in enumerate(spec.labels)}
+    return AutoConfig.for_model(spec.model_type, **values)
+
+
+def make_tokenizer(spec: Checkpoint, scratch: Path) -> Any:
+    options = dict(spec.tokenizer)
+    if spec.model_type in ("bert", "distilbert"):
+        return tokenizer_files.bert_tokenizer(distil=spec.model_type == "distilbert", **options)
+    if spec.model_type == "roberta":
+        return tokenizer_files.roberta_tokenizer(**options)
+    return tokenizer_files.xlm_roberta_tokenizer(scratch, **options)
+
+
+def make_model(spec: Checkpoint, config: Any) -> Any:
+    prefix = {"bert": "Bert", "distilbert": "DistilBert", "roberta": "Roberta", "xlm-roberta": "XLMRoberta"}
+    head = spec.head or HEADS[spec.task]
+    name = prefix[spec.model_type] + (head if head == "Model" else f"For{head}")
+    torch.manual_seed(spec.seed)
+    model = getattr(transformers, name)(config).float().eval()
+    weights.reinitialise(model, spec.seed, spec.std, spec.head_std)
+    return model
+
+
+def write_checkpoint(spec: Checkpoint, folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        tokenizer = make_tokenizer(spec, Path(scratch))
+        tokenizer.save_pretrained(folder)
+        for file in ("vocab.txt", "vocab.json", "merges.txt", "sentencepiece.bpe.model"):
+            (folder / file).unlink(missing_ok=True)
+    config = make_config(spec, tokenizer)
+    model = make_model(spec, config)
+    model.save_pretrained(folder, safe_serialization=True)
+    reorder_labels(folder / "config.json")
+    for rewrite in spec.rewrite:
+        rewrite(folder)
+
+
+def reorder_labels(path: Path) -> None:
+    """Puts the label map into an order that is not the order of its ids."""
+    config = json.loads(path.read_text(encoding="utf-8"))
+    if "id2label" in config:
+        items = list(config["id2label"].items())
+        config["id2label"] = dict(items[1::2] + items[0::2][::-1])
+        path.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def plain(value: Any, digits: int | None) -> Any:
+    """Python's result as JSON values; `digits` rounds floats to that many significant digits."""
+    if isinstance(value, torch.Tensor):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {key: plain(item, digits) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item, digits) for item in value]
+    if isinstance(value, (np.floating, float)):
+        return float(value) if digits is None else float(f"{float(value):.{digits}g}")
+    if isinstance(value, np.integer):
+        return int(value)
+    return value
+
+
+def same_shape(left: Any, right: Any, tolerance: float) -> bool:
+    """Equal but for the floats, which may differ a little."""
+    if isinstance(left, float) and isinstance(right, float):
+        return abs(left - right) <= tolerance * max(1.0, abs(left))
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(same_shape(left[k], right[k], tolerance) for k in left)
+    if isinstance(left, list):
+        return len(left) == len(right) and all(same_shape(a, b, tolerance) for a, b in zip(left, right))
+    return bool(left == right)
+
+
+def call(pipe: Any, case: Case) -> Any:
+    # A deep copy: pipelines write into their arguments.
+    copy = json.loads(json.dumps({"inputs": case.inputs, "params": case.params}))
+    with torch.no_grad():
+        return pipe(copy["inputs"], batch_size=1, **copy["params"])
+
+
+def load(task: str, folder: Path, dtype: torch.dtype = torch.float32) -> Any:
+    return pipeline(task, model=str(folder), torch_dtype=dtype, device="cpu")
+
+
+def answers(pipe: Any, cases: list[Case], digits: int | None, label: str) -> list[dict[str, Any]]:
+    """Runs the cases; fragile ones, whose strings, order or offsets change under small weight noise, are left out."""
+    results: dict[str, Any] = {}
+    out: list[dict[str, Any]] = []
+    for case in cases:
+        assert case.name not in results and not any(o["name"] == case.name for o in out), f"{label}: {case.name} twice"
+        entry: dict[str, Any] = {"name": case.name, "inputs": case.inputs, "params": case.params}
+        try:
+            result = plain(call(pipe, case), digits)
+        except Exception as error:
+            if not case.error:
+                raise RuntimeError(f"{label}: {case.name}") from error
+            entry["error"] = str(error)
+        else:
+            if case.error:
+                raise RuntimeError(f"{label}: {case.name} should raise, but gave {result}")
+            assert len(result) == len(case.inputs), (label, case.name)
+            entry["expected"] = result
+            results[case.name] = result
+        out.append(entry)
+
+    fragile: set[str] = set()
+    for seed in (1, 2, 3):
+        undo = weights.disturbed(pipe.model, seed)
+        for case in cases:
+            if case.name in results and not same_shape(results[case.name], plain(call(pipe, case), digits), 2e-2):
+                fragile.add(case.name)
+        undo()
+    if fragile:
+        print(f"  {label}: left out as fragile: {', '.join(sorted(fragile))}")
+    return [entry for entry in out if entry["name"] not in fragile]
+
+
+def write_cases(path: Path, header: dict[str, Any], entries: list[dict[str, Any]]) -> None:
+    """One line per case, so that differences are readable."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+    def line(value: Any) -> str:
+        return json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False)
+
+    lines = ",\n".join("    " + line(entry) for entry in entries)
+    fields = "".join(f",\n  {line(key)}: {line(header[key])}" for key in sorted(header))
+    path.write_text(f'{{\n  "cases": [\n{lines}\n  ]{fields}\n}}\n', encoding="utf-8")
+
+
+def generate(spec: Checkpoint, root: Path) -> None:
+    folder = root / "models" / spec.name
+    write_checkpoint(spec, folder)
+    pipe = load(spec.task, folder)
+    digits = 7 if spec.task == FEATURES else None
+    entries = answers(pipe, spec.cases, digits, spec.name)
+    header = {
+        "task": spec.task,
+        "model": f"models/{spec.name}",
+        "model_type": spec.model_type,
+        "transformers": VERSION,
+    }
+    write_cases(root / spec.case_path, header, entries)
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    assert size <= 300_000, f"{spec.name} has {size} bytes"
+    print(f"{spec.name}: {len(entries)} cases, {size // 1000} kB")
+    if spec.same_as is not None:
+        other = json.loads((root / "cases" / spec.task / f"{spec.same_as}.json").read_text(encoding="utf-8"))
+        theirs = {entry["name"]: entry for entry in other["cases"]}
+        for entry in entries:
+            if not same_shape(entry, theirs.get(entry["name"]), 1e-5):
+                raise RuntimeError(f"{spec.name}: {entry['name']} differs from {spec.same_as}")
+
+
+def differences(left: Path, right: Path) -> list[str]:
+    """Files that are in one folder only, or whose bytes differ."""
+
+    def files(root: Path) -> set[str]:
+        return {
+            str(path.relative_to(root))
+            for part in ("models", "cases")
+            for path in sorted((root / part).rglob("*"))
+            if path.is_file()
+        }
+
+    ours, theirs = files(left), files(right)
+    out = [f"only there: {name}" for name in sorted(theirs - ours)] + [
+        f"only here: {name}" for name in sorted(ours - theirs)
+    ]
+    out += [
+        f"differs: {name}" for name in sorted(ours & theirs) if not filecmp.cmp(left / name, right / name, shallow=False)
+    ]
+    return out
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="change nothing; report what differs")
+    parser.add_argument("--only", action="append", metavar="NAME", help="this checkpoint only")
+    arguments = parser.parse_args()
+
+    assert transformers.__version__ == VERSION, f"transformers {VERSION} is needed, not {transformers.__version__}"
+    torch.use_deterministic_algorithms(True)
+    torch.set_num_threads(1)
+    transformers.utils.logging.set_verbosity_error()
+    logging.disable(logging.WARNING)
+    warnings.filterwarnings("ignore")
+
+    chosen = [spec for spec in CHECKPOINTS if not arguments.only or spec.name in arguments.only]
+    unknown = set(arguments.only or []) - {spec.name for spec in chosen}
+    if unknown:
+        parser.error(f"no such checkpoint: {', '.join(sorted(unknown))}")
+    if not arguments.check:
+        if not arguments.only:
+            for part in ("models", "cases"):
+                shutil.rmtree(HERE / part, ignore_errors=True)
+        for spec in chosen:
+            generate(spec, HERE)
+        return 0
+
+    with tempfile.TemporaryDirectory() as scratch:
+        root = Path(scratch)
+        for spec in chosen:
+            generate(spec, root)
+        found = differences(HERE, root)
+        if arguments.only:
+            names = tuple(f"models/{spec.name}/" for spec in chosen) + tuple(spec.case_path for spec in chosen)
+            found = [line for line in found if line.split(": ")[1].startswith(names)]
+    for line in found:
+        print(line)
+    print("the same" if not found else f"{len(found)} differences")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,177 @@
+"""Weights: seeded values that keep scores well apart, and the many ways in which checkpoints store them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Callable
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+State = dict[str, torch.Tensor]
+
+
+def reinitialise(model: nn.Module, seed: int, std: float, head_std: float) -> None:
+    """Fills every parameter: matrices with `std`, heads with `head_std`, biases and norms away from 0 and 1."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in sorted(model.named_parameters()):
+            noise = torch.randn(parameter.shape, generator=generator)
+            lower = name.lower()
+            if "layernorm" in lower or "layer_norm" in lower:
+                value = 1.0 + 0.3 * noise if name.endswith("weight") else 0.2 * noise
+            elif name.endswith("bias"):
+                value = 0.2 * noise
+            elif "embedding" in lower:
+                value = 0.5 * noise
+            elif lower.startswith(("classifier", "pre_classifier")):
+                value = head_std * noise
+            else:
+                value = std * noise
+            parameter.copy_(value)
+
+
+def disturbed(model: nn.Module, seed: int, amount: float = 1e-4) -> Callable[[], None]:
+    """Multiplies every weight by 1 + amount * noise; the result undoes it."""
+    generator = torch.Generator().manual_seed(seed)
+    kept = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    with torch.no_grad():
+        for name, parameter in sorted(model.named_parameters()):
+            parameter.mul_(1.0 + amount * torch.randn(parameter.shape, generator=generator))
+
+    def undo() -> None:
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                parameter.copy_(kept[name])
+
+    return undo
+
+
+def read_state(folder: Path) -> State:
+    return load_file(folder / "model.safetensors")
+
+
+def write_safetensors(folder: Path, state: State) -> None:
+    state = {name: state[name].contiguous() for name in sorted(state)}
+    save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+# Variants: each takes a folder with model.safetensors and rewrites its weights.
+
+
+def cast(dtype: torch.dtype) -> Callable[[Path], None]:
+    def apply(folder: Path) -> None:
+        write_safetensors(folder, {name: value.to(dtype) for name, value in read_state(folder).items()})
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config["dtype"] = str(dtype).removeprefix("torch.")
+        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+    return apply
+
+
+def _shards(state: State, count: int) -> list[State]:
+    names = sorted(state)
+    # Round robin, so that the parts of one layer lie in different files.
+    return [{name: state[name] for name in names[i::count]} for i in range(count)]
+
+
+def _write_index(path: Path, files: dict[str, State]) -> None:
+    size = sum(value.numel() * value.element_size() for part in files.values() for value in part.values())
+    weight_map = {name: file for file, part in files.items() for name in part}
+    index = {"metadata": {"total_size": size}, "weight_map": dict(sorted(weight_map.items()))}
+    path.write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+
+
+def shard_safetensors(folder: Path) -> None:
+    parts = _shards(read_state(folder), 3)
+    files = {f"model-{i + 1:05}-of-00003.safetensors": part for i, part in enumerate(parts)}
+    for file, part in files.items():
+        save_file(part, folder / file, metadata={"format": "pt"})
+    _write_index(folder / "model.safetensors.index.json", files)
+    (folder / "model.safetensors").unlink()
+
+
+def torch_zip(folder: Path) -> None:
+    torch.save(read_state(folder), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+
+
+def torch_legacy(folder: Path) -> None:
+    torch.save(read_state(folder), folder / "pytorch_model.bin", _use_new_zipfile_serialization=False)
+    (folder / "model.safetensors").unlink()
+
+
+def torch_shared(folder: Path) -> None:
+    """One storage for all tensors: offsets, and a transposed view with strides, as real files have them."""
+    state = read_state(folder)
+    flat = torch.cat([value.flatten() for value in state.values()])
+    views: State = {}
+    offset = 0
+    for name, value in state.items():
+        view = flat[offset : offset + value.numel()].view(value.shape)
+        if value.dim() == 2 and name.endswith("query.weight"):
+            view.copy_(value.t().reshape(value.shape))
+            view = flat[offset : offset + value.numel()].view(value.shape[1], value.shape[0]).t()
+        views[name] = view
+        offset += value.numel()
+    torch.save(views, folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+
+
+def torch_half(folder: Path) -> None:
+    """A zip file with f16, bf16 and f32 tensors together."""
+    state = read_state(folder)
+    for i, name in enumerate(sorted(state)):
+        state[name] = state[name].to((torch.float16, torch.bfloat16, torch.float32)[i % 3])
+    torch.save(state, folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+
+
+def shard_torch(folder: Path) -> None:
+    parts = _shards(read_state(folder), 2)
+    files = {f"pytorch_model-{i + 1:05}-of-00002.bin": part for i, part in enumerate(parts)}
+    for file, part in files.items():
+        torch.save(part, folder / file)
+    _write_index(folder / "pytorch_model.bin.index.json", files)
+    (folder / "model.safetensors").unlink()
+
+
+def old_norm_names(folder: Path) -> None:
+    def old(name: str) -> str:
+        return name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
+
+    write_safetensors(folder, {old(name): value for name, value in read_state(folder).items()})
+
+
+def add_position_ids(folder: Path) -> None:
+    """Buffers that old versions of transformers saved."""
+    state = read_state(folder)
+    for name in list(state):
+        if name.endswith("embeddings.position_embeddings.weight"):
+            count = state[name].shape[0]
+            prefix = name.removesuffix("position_embeddings.weight")
+            state[prefix + "position_ids"] = torch.arange(count).expand(1, -1).contiguous()
+            state[prefix + "token_type_ids"] = torch.zeros(1, count, dtype=torch.long)
+    write_safetensors(folder, state)
+
+
+def drop_prefix(prefix: str) -> Callable[[Path], None]:
+    """`bert.encoder...` -> `encoder...`; what does not start with the prefix (the head) goes."""
+
+    def apply(folder: Path) -> None:
+        state = read_state(folder)
+        kept = {n.removeprefix(prefix): v for n, v in state.items() if n.startswith(prefix)}
+        write_safetensors(folder, kept)
+
+    return apply
+
+
+def drop_prefix_keep_head(prefix: str) -> Callable[[Path], None]:
+    """Base model without its prefix next to the head's keys."""
+
+    def apply(folder: Path) -> None:
+        write_safetensors(folder, {n.removeprefix(prefix): v for n, v in read_state(folder).items()})
+
+    return apply
