@@ -1,0 +1,253 @@
+//! The erased face: any task, JSON in and out, as Python's callers know it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::{Answers, Cancellation, Error, ErrorKind, Pipeline, Result, Task, quoted, suggestion};
+
+/// A task whose inputs, parameters and outputs have Python's shapes in JSON.
+pub trait JsonTask: Task<Output: Serialize> {
+    /// Every parameter that a call takes, by Python's keyword names.
+    const PARAMETERS: &'static [&'static str];
+
+    /// Reads one input in a shape that the Python pipeline accepts.
+    ///
+    /// # Errors
+    ///
+    /// When the value has another shape.
+    fn parse_input(input: Value, options: &Self::Options) -> Result<Self::Input>;
+
+    /// Reads the parameters of a call; their names are known by then.
+    ///
+    /// # Errors
+    ///
+    /// When a parameter has a value that it cannot take.
+    fn parse_options(parameters: Map<String, Value>) -> Result<Self::Options>;
+
+    /// Whether this value is one input rather than a list of inputs.
+    fn is_one_input(input: &Value, _options: &Self::Options) -> bool {
+        !input.is_array()
+    }
+
+    /// Gives an output the shape that Python returns: as an element of a list of answers, or for an
+    /// input that was `asked_alone`.
+    ///
+    /// # Errors
+    ///
+    /// When the output cannot be written as JSON.
+    fn to_json(
+        output: Self::Output,
+        _options: &Self::Options,
+        _asked_alone: Option<&Value>,
+    ) -> Result<Value> {
+        to_value(output)
+    }
+}
+
+/// Reads parameters into a struct by serde, with an error that names the parameter.
+///
+/// # Errors
+///
+/// When a parameter has a value that it cannot take.
+pub fn parse_parameters<O: DeserializeOwned>(parameters: Map<String, Value>) -> Result<O> {
+    serde_path_to_error::deserialize(Value::Object(parameters)).map_err(|error| {
+        let message = format!("parameter `{}`: {}", error.path(), error.inner());
+        Error::new(ErrorKind::Parameter, message)
+    })
+}
+
+fn to_value(output: impl Serialize) -> Result<Value> {
+    serde_json::to_value(output).map_err(|error| {
+        Error::new(ErrorKind::Internal, "the answer cannot be written as JSON").with_source(error)
+    })
+}
+
+/// How a run goes through the model; the answers do not depend on it.
+#[derive(Clone, Debug, Default)]
+pub struct RunOptions {
+    /// How many chunks go through the model at once; `None` for the pipeline's own.
+    pub batch_size: Option<usize>,
+    /// Lets the run be stopped from another thread.
+    pub cancellation: Option<Cancellation>,
+}
+
+/// A stream of JSON answers.
+pub type JsonAnswers = Box<dyn Iterator<Item = Result<Value>> + Send>;
+
+trait Erased: Send + Sync {
+    fn one(&self, input: Value, parameters: &Map<String, Value>) -> Result<Value>;
+    fn many(
+        &self,
+        inputs: JsonAnswers,
+        parameters: &Map<String, Value>,
+        run: RunOptions,
+    ) -> Result<JsonAnswers>;
+}
+
+/// A pipeline of any task: JSON in, the JSON of Python's result out.
+///
+/// Cheap to clone; calls take `&self` from any thread.
+#[derive(Clone)]
+pub struct AnyPipeline {
+    erased: Arc<dyn Erased>,
+    about: Arc<About>,
+}
+
+/// What a loaded pipeline is.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// The task's id.
+    pub task: String,
+    /// The model as the user named it.
+    pub model: String,
+    /// The model's architecture.
+    pub model_type: String,
+    /// The device that is really used.
+    pub device: String,
+    /// The number type that the model computes in.
+    pub dtype: &'static str,
+}
+
+impl fmt::Debug for AnyPipeline {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.about.fmt(formatter)
+    }
+}
+
+impl AnyPipeline {
+    /// Erases the types of a pipeline.
+    pub fn new<T: JsonTask>(pipeline: Pipeline<T>, about: About) -> Self {
+        Self { erased: Arc::new(pipeline), about: Arc::new(about) }
+    }
+
+    /// What this pipeline is.
+    pub fn about(&self) -> &About {
+        &self.about
+    }
+
+    /// The device that is really used.
+    pub fn device(&self) -> &str {
+        &self.about.device
+    }
+
+    /// Answers one input or a list of inputs, with default parameters.
+    ///
+    /// # Errors
+    ///
+    /// See [`call_with`](Self::call_with).
+    pub fn call(&self, inputs: impl Into<Value>) -> Result<Value> {
+        self.call_with(inputs, &Value::Null)
+    }
+
+    /// Answers one input or a list of inputs, as `pipe(inputs, **parameters)` does in Python;
+    /// `parameters` is an object or null.
+    ///
+    /// # Errors
+    ///
+    /// When a parameter is not known or an input cannot be used; for a list, the first error.
+    pub fn call_with(&self, inputs: impl Into<Value>, parameters: &Value) -> Result<Value> {
+        self.erased.one(inputs.into(), &object(parameters)?)
+    }
+
+    /// Answers a stream of inputs lazily and in order; an input that is an error, or that fails,
+    /// gives its error in its place.
+    ///
+    /// # Errors
+    ///
+    /// When a parameter is not known or has a value that it cannot take.
+    pub fn iter_with<I>(&self, inputs: I, parameters: &Value, run: RunOptions) -> Result<JsonAnswers>
+    where
+        I: IntoIterator<Item = Result<Value>, IntoIter: Send + 'static>,
+    {
+        self.erased.many(Box::new(inputs.into_iter()), &object(parameters)?, run)
+    }
+}
+
+fn object(parameters: &Value) -> Result<Map<String, Value>> {
+    match parameters {
+        Value::Null => Ok(Map::new()),
+        Value::Object(parameters) => Ok(parameters.clone()),
+        other => {
+            let message = format!("parameters must be a JSON object such as {{\"top_k\": 3}}, not `{other}`");
+            Err(Error::new(ErrorKind::Parameter, message))
+        }
+    }
+}
+
+/// The parameters that every pipeline call takes besides the task's own.
+const RUN_PARAMETERS: [&str; 1] = ["batch_size"];
+
+fn options_of<T: JsonTask>(
+    pipeline: &Pipeline<T>,
+    parameters: &Map<String, Value>,
+) -> Result<(Pipeline<T>, T::Options)> {
+    let known = || T::PARAMETERS.iter().chain(&RUN_PARAMETERS).copied();
+    if let Some(unknown) = parameters.keys().find(|name| !known().any(|parameter| parameter == name.as_str()))
+    {
+        let near = suggestion(unknown, known());
+        let near = if near.starts_with("known") { String::new() } else { format!("; {near}") };
+        let message = format!("unknown parameter `{unknown}`{near}; known: {}", quoted(known()));
+        return Err(Error::new(ErrorKind::Parameter, message));
+    }
+    let mut parameters = parameters.clone();
+    let mut pipeline = pipeline.clone();
+    if let Some(batch_size) = parameters.remove("batch_size") {
+        let size = batch_size.as_u64().and_then(|size| usize::try_from(size).ok()).filter(|&size| size > 0);
+        let error = || {
+            Error::new(
+                ErrorKind::Parameter,
+                format!("parameter `batch_size`: `{batch_size}` is not a number above 0"),
+            )
+        };
+        pipeline = pipeline.with_batch_size(size.ok_or_else(error)?);
+    }
+    Ok((pipeline, T::parse_options(parameters)?))
+}
+
+fn answers<T: JsonTask, I: Iterator<Item = Result<Value>>>(
+    pipeline: &Pipeline<T>,
+    inputs: I,
+    options: &T::Options,
+) -> Answers<T, impl Iterator<Item = Result<T::Input>> + use<T, I>> {
+    let parse_options = options.clone();
+    let inputs = inputs.map(move |input| T::parse_input(input?, &parse_options));
+    pipeline.try_iter_with(inputs, options.clone())
+}
+
+impl<T: JsonTask> Erased for Pipeline<T> {
+    fn one(&self, input: Value, parameters: &Map<String, Value>) -> Result<Value> {
+        let (pipeline, options) = options_of(self, parameters)?;
+        match input {
+            Value::Array(inputs) if !T::is_one_input(&Value::Array(inputs.clone()), &options) => {
+                answers(&pipeline, inputs.into_iter().map(Ok), &options)
+                    .map(|output| T::to_json(output?, &options, None))
+                    .collect()
+            }
+            input => {
+                let output = pipeline.call_with(T::parse_input(input.clone(), &options)?, &options)?;
+                T::to_json(output, &options, Some(&input))
+            }
+        }
+    }
+
+    fn many(
+        &self,
+        inputs: JsonAnswers,
+        parameters: &Map<String, Value>,
+        run: RunOptions,
+    ) -> Result<JsonAnswers> {
+        let (mut pipeline, options) = options_of(self, parameters)?;
+        if let Some(batch_size) = run.batch_size {
+            pipeline = pipeline.with_batch_size(batch_size);
+        }
+        let mut answers = answers(&pipeline, inputs, &options);
+        if let Some(cancellation) = run.cancellation {
+            answers = answers.with_cancellation(cancellation);
+        }
+        Ok(Box::new(answers.map(move |output| T::to_json(output?, &options, None))))
+    }
+}

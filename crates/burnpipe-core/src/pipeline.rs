@@ -1,0 +1,443 @@
+//! The driver: batches across inputs, keeps order, regroups chunks.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::{Error, ErrorKind, Result, Task};
+
+/// A task that is ready to answer.
+///
+/// Calls take `&self`, from any number of threads; a clone is cheap and shares the model.
+pub struct Pipeline<T: Task> {
+    task: Arc<T>,
+    batch_size: usize,
+}
+
+impl<T: Task> Clone for Pipeline<T> {
+    fn clone(&self) -> Self {
+        Self { task: Arc::clone(&self.task), batch_size: self.batch_size }
+    }
+}
+
+impl<T: Task> fmt::Debug for Pipeline<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let task = std::any::type_name::<T>();
+        formatter.debug_struct("Pipeline").field("task", &task).field("batch_size", &self.batch_size).finish()
+    }
+}
+
+impl<T: Task> Pipeline<T> {
+    /// A pipeline over a task, with batches of one chunk as in Python.
+    pub fn new(task: T) -> Self {
+        Self { task: Arc::new(task), batch_size: 1 }
+    }
+
+    /// The same pipeline with other batches: up to this many chunks go through the model at once.
+    ///
+    /// Results do not depend on it. Zero means one.
+    #[must_use]
+    pub fn with_batch_size(mut self, batch_size: usize) -> Self {
+        self.batch_size = batch_size.max(1);
+        self
+    }
+
+    /// How many chunks go through the model at once.
+    pub fn batch_size(&self) -> usize {
+        self.batch_size
+    }
+
+    /// The task itself.
+    pub fn task(&self) -> &T {
+        &self.task
+    }
+
+    /// Answers one input with the default options.
+    ///
+    /// # Errors
+    ///
+    /// When the input cannot be used or the model fails on it.
+    pub fn call(&self, input: impl Into<T::Input>) -> Result<T::Output> {
+        self.call_with(input, &T::Options::default())
+    }
+
+    /// Answers one input.
+    ///
+    /// # Errors
+    ///
+    /// When the input cannot be used under these options, or the model fails on it.
+    pub fn call_with(&self, input: impl Into<T::Input>, options: &T::Options) -> Result<T::Output> {
+        let answer = self.iter_with([input.into()], options.clone()).next();
+        answer.unwrap_or_else(|| Err(Error::new(ErrorKind::Internal, "the pipeline gave no answer")))
+    }
+
+    /// Answers many inputs with the default options, in order.
+    ///
+    /// # Errors
+    ///
+    /// The first error; use [`iter`](Self::iter) to keep the other answers.
+    pub fn batch<I: Into<T::Input>>(&self, inputs: impl IntoIterator<Item = I>) -> Result<Vec<T::Output>> {
+        self.batch_with(inputs, &T::Options::default())
+    }
+
+    /// Answers many inputs, in order.
+    ///
+    /// # Errors
+    ///
+    /// The first error; use [`iter_with`](Self::iter_with) to keep the other answers.
+    pub fn batch_with<I: Into<T::Input>>(
+        &self,
+        inputs: impl IntoIterator<Item = I>,
+        options: &T::Options,
+    ) -> Result<Vec<T::Output>> {
+        self.iter_with(inputs.into_iter().map(Into::into), options.clone()).collect()
+    }
+
+    /// Answers inputs as they come, lazily, with the default options: see [`Answers`].
+    pub fn iter<I>(&self, inputs: I) -> Answers<T, impl Iterator<Item = Result<T::Input>> + use<I, T>>
+    where
+        I: IntoIterator<Item: Into<T::Input>>,
+    {
+        self.iter_with(inputs, T::Options::default())
+    }
+
+    /// Answers inputs as they come, lazily: see [`Answers`].
+    pub fn iter_with<I>(
+        &self,
+        inputs: I,
+        options: T::Options,
+    ) -> Answers<T, impl Iterator<Item = Result<T::Input>> + use<I, T>>
+    where
+        I: IntoIterator<Item: Into<T::Input>>,
+    {
+        self.try_iter_with(inputs.into_iter().map(|input| Ok(input.into())), options)
+    }
+
+    /// Answers inputs that may themselves be errors (a bad line of a file, say): an error stands in
+    /// the place of its answer and the others go on.
+    pub fn try_iter_with<I>(&self, inputs: I, options: T::Options) -> Answers<T, I::IntoIter>
+    where
+        I: IntoIterator<Item = Result<T::Input>>,
+    {
+        Answers {
+            pipeline: self.clone(),
+            options,
+            inputs: inputs.into_iter(),
+            inputs_ended: false,
+            cutting: None,
+            queue: VecDeque::new(),
+            open: VecDeque::new(),
+            first_open: 0,
+            cancellation: None,
+        }
+    }
+}
+
+/// Stops a running [`Answers`] from another thread.
+///
+/// ```
+/// let cancellation = burnpipe_core::Cancellation::default();
+/// let handle = cancellation.clone();
+/// handle.cancel();
+/// assert!(cancellation.is_cancelled());
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Cancellation(Arc<AtomicBool>);
+
+impl Cancellation {
+    /// Asks the run to stop at the next batch.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody asked the run to stop.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+type Chunks<F> = Box<dyn Iterator<Item = Result<F>> + Send>;
+
+/// An input that has been read and not yet answered.
+struct OpenInput<R> {
+    chunks: Vec<R>,
+    chunks_out: usize,
+    cut: bool,
+    error: Option<Error>,
+}
+
+/// The answers to a stream of inputs: one per input, in order, made as they are asked for.
+///
+/// Chunks of successive inputs share a batch; memory holds one batch of chunks and the inputs they
+/// belong to, however long the stream is. An input that fails gives its error in its place and the
+/// next answer follows it.
+pub struct Answers<T: Task, I> {
+    pipeline: Pipeline<T>,
+    options: T::Options,
+    inputs: I,
+    inputs_ended: bool,
+    cutting: Option<(usize, Chunks<T::Features>)>,
+    queue: VecDeque<(usize, T::Features)>,
+    open: VecDeque<OpenInput<T::Raw>>,
+    first_open: usize,
+    cancellation: Option<Cancellation>,
+}
+
+impl<T: Task, I: Iterator<Item = Result<T::Input>>> Answers<T, I> {
+    /// Lets the run be stopped: after a cancellation the next answer is an error of kind
+    /// [`Cancelled`](ErrorKind::Cancelled) and the last.
+    #[must_use]
+    pub fn with_cancellation(mut self, cancellation: Cancellation) -> Self {
+        self.cancellation = Some(cancellation);
+        self
+    }
+
+    /// Takes one step towards a full batch: cuts one more chunk, or reads one more input. False at
+    /// the end of the stream.
+    fn advance(&mut self) -> bool {
+        let Some((input, mut chunks)) = self.cutting.take() else { return self.read_input() };
+        match catch_panic("preprocess", || chunks.next().transpose()) {
+            Ok(Some(features)) => {
+                self.open_input(input).chunks_out += 1;
+                self.queue.push_back((input, features));
+                self.cutting = Some((input, chunks));
+            }
+            Ok(None) => self.open_input(input).cut = true,
+            Err(error) => self.fail(input, error),
+        }
+        true
+    }
+
+    /// Starts cutting the next input; false at the end of the stream.
+    fn read_input(&mut self) -> bool {
+        let input = if self.inputs_ended { None } else { self.inputs.next() };
+        let Some(input) = input else {
+            self.inputs_ended = true;
+            return false;
+        };
+        let index = self.first_open + self.open.len();
+        self.open.push_back(OpenInput { chunks: Vec::new(), chunks_out: 0, cut: false, error: None });
+        let chunks = input.and_then(|input| {
+            catch_panic("preprocess", || {
+                let chunks: Chunks<T::Features> =
+                    Box::new(self.pipeline.task.preprocess(input, &self.options)?);
+                Ok(chunks)
+            })
+        });
+        match chunks {
+            Ok(chunks) => self.cutting = Some((index, chunks)),
+            Err(error) => self.fail(index, error),
+        }
+        true
+    }
+
+    /// An input stays open until all its chunks are back, so the index is always there.
+    fn open_input(&mut self, index: usize) -> &mut OpenInput<T::Raw> {
+        &mut self.open[index - self.first_open]
+    }
+
+    /// Settles an input with an error and cuts no more of it.
+    fn fail(&mut self, index: usize, error: Error) {
+        self.cutting.take_if(|(cutting, _)| *cutting == index);
+        let input = self.open_input(index);
+        input.cut = true;
+        input.error.get_or_insert(error);
+    }
+
+    /// Runs one batch, and its chunks one by one when the batch as a whole fails.
+    fn run_batch(&mut self) {
+        let size = self.queue.len().min(self.pipeline.batch_size);
+        let (indices, batch): (Vec<usize>, Vec<T::Features>) = self.queue.drain(..size).unzip();
+        let raws = match self.forward(&batch) {
+            Ok(raws) => raws.into_iter().map(Ok).collect(),
+            Err(error) if size == 1 => vec![Err(error)],
+            Err(_) => {
+                batch.chunks(1).map(|chunk| self.forward(chunk).map(|mut raws| raws.swap_remove(0))).collect()
+            }
+        };
+        for (index, raw) in indices.into_iter().zip(raws) {
+            let input = self.open_input(index);
+            input.chunks_out -= 1;
+            match raw {
+                Ok(raw) => input.chunks.push(raw),
+                Err(error) => self.fail(index, error),
+            }
+        }
+    }
+
+    fn forward(&self, batch: &[T::Features]) -> Result<Vec<T::Raw>> {
+        let raws = catch_panic("forward", || self.pipeline.task.forward(batch, &self.options))?;
+        if raws.len() == batch.len() {
+            return Ok(raws);
+        }
+        let message = format!("the task gave {} results for a batch of {}", raws.len(), batch.len());
+        Err(Error::new(ErrorKind::Internal, message))
+    }
+
+    /// The answer of the oldest open input, when all its chunks are back.
+    fn take_answer(&mut self) -> Option<Result<T::Output>> {
+        let first = self.open.pop_front_if(|input| input.cut && input.chunks_out == 0)?;
+        self.first_open += 1;
+        Some(match first.error {
+            Some(error) => Err(error),
+            None => {
+                catch_panic("postprocess", || self.pipeline.task.postprocess(first.chunks, &self.options))
+            }
+        })
+    }
+
+    /// Ends the stream: nothing more is read, computed or answered.
+    fn stop(&mut self) {
+        self.inputs_ended = true;
+        self.cutting = None;
+        self.queue.clear();
+        self.open.clear();
+    }
+}
+
+impl<T: Task, I: Iterator<Item = Result<T::Input>>> Iterator for Answers<T, I> {
+    type Item = Result<T::Output>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(answer) = self.take_answer() {
+                return Some(answer);
+            }
+            if self.cancellation.as_ref().is_some_and(Cancellation::is_cancelled) {
+                self.cancellation = None;
+                self.stop();
+                return Some(Err(Error::new(ErrorKind::Cancelled, "the run was cancelled")));
+            }
+            if self.queue.len() < self.pipeline.batch_size && self.advance() {
+                continue;
+            }
+            if self.queue.is_empty() {
+                return None;
+            }
+            self.run_batch();
+        }
+    }
+}
+
+/// Turns a panic (Burn panics on shape errors) into an error, so that one input cannot end a run.
+fn catch_panic<R>(stage: &str, run: impl FnOnce() -> Result<R>) -> Result<R> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+        let reason = panic_message(&*panic);
+        Err(Error::new(ErrorKind::Internal, format!("`{stage}` panicked, a fault of burnpipe: {reason}")))
+    })
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Chunks are numbers of a comma-separated list; the answer is their sum. Records batch sizes.
+    #[derive(Default)]
+    struct Sum {
+        batches: Mutex<Vec<usize>>,
+    }
+
+    impl Task for Sum {
+        type Input = String;
+        type Options = ();
+        type Features = i64;
+        type Raw = i64;
+        type Output = i64;
+
+        fn preprocess(
+            &self,
+            input: String,
+            _: &(),
+        ) -> Result<impl Iterator<Item = Result<i64>> + Send + use<>> {
+            if input == "refused" {
+                return Err(Error::new(ErrorKind::Input, "refused"));
+            }
+            let numbers: Vec<Result<i64>> = input
+                .split(',')
+                .filter(|number| !number.is_empty())
+                .map(|number| number.parse().map_err(|_| Error::new(ErrorKind::Input, "no number")))
+                .collect();
+            Ok(numbers.into_iter())
+        }
+
+        fn forward(&self, batch: &[i64], _: &()) -> Result<Vec<i64>> {
+            self.batches.lock().unwrap().push(batch.len());
+            assert!(!batch.contains(&666), "cannot compute 666");
+            if batch.contains(&13) {
+                return Err(Error::new(ErrorKind::Input, "unlucky"));
+            }
+            Ok(batch.to_vec())
+        }
+
+        fn postprocess(&self, chunks: Vec<i64>, _: &()) -> Result<i64> {
+            Ok(chunks.iter().sum())
+        }
+    }
+
+    fn answers(inputs: &[&str], batch_size: usize) -> (Vec<Result<i64, String>>, Vec<usize>) {
+        let pipeline = Pipeline::new(Sum::default()).with_batch_size(batch_size);
+        let answers = pipeline.iter(inputs.to_vec()).map(|answer| answer.map_err(|error| error.to_string()));
+        let answers = answers.collect();
+        let batches = pipeline.task().batches.lock().unwrap().clone();
+        (answers, batches)
+    }
+
+    #[test]
+    fn chunks_of_many_inputs_share_batches_and_keep_order() {
+        for batch_size in 1..8 {
+            let (sums, batches) = answers(&["1,2,3", "", "4", "5,6,7,8,9", "10"], batch_size);
+            assert_eq!(sums, [Ok(6), Ok(0), Ok(4), Ok(35), Ok(10)], "batch size {batch_size}");
+            assert!(batches.iter().rev().skip(1).all(|&size| size == batch_size), "{batches:?}");
+            assert_eq!(batches.iter().sum::<usize>(), 10);
+        }
+    }
+
+    #[test]
+    fn a_bad_input_costs_only_its_own_answer() {
+        for batch_size in 1..8 {
+            let (sums, _) = answers(&["1,x", "2", "refused", "13", "3,4", "666", "5"], batch_size);
+            assert_eq!(sums[0], Err("no number".into()));
+            assert_eq!(sums[1], Ok(2));
+            assert_eq!(sums[2], Err("refused".into()));
+            assert_eq!(sums[3], Err("unlucky".into()));
+            assert_eq!(sums[4], Ok(7));
+            assert!(sums[5].as_ref().unwrap_err().contains("cannot compute 666"));
+            assert_eq!(sums[6], Ok(5));
+        }
+    }
+
+    #[test]
+    fn reads_no_further_than_it_must() {
+        let read = Mutex::new(0);
+        let inputs = (0..100).map(|number| {
+            *read.lock().unwrap() += 1;
+            number.to_string()
+        });
+        let pipeline = Pipeline::new(Sum::default());
+        let mut answers = pipeline.iter(inputs);
+        assert_eq!(answers.next().unwrap().unwrap(), 0);
+        assert_eq!(*read.lock().unwrap(), 1);
+    }
+
+    #[test]
+    fn a_cancelled_run_ends_with_one_error() {
+        let cancellation = Cancellation::default();
+        let pipeline = Pipeline::new(Sum::default());
+        let inputs = (0..100).map(|number| Ok(number.to_string()));
+        let mut answers = pipeline.try_iter_with(inputs, ()).with_cancellation(cancellation.clone());
+        assert!(answers.next().unwrap().is_ok());
+        cancellation.cancel();
+        assert_eq!(answers.next().unwrap().unwrap_err().kind(), ErrorKind::Cancelled);
+        assert!(answers.next().is_none());
+    }
+}

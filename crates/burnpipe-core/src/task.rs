@@ -1,0 +1,78 @@
+//! What a task is.
+
+use crate::Result;
+
+/// A task: text or media in, an answer out, by three stages.
+///
+/// Every task is a chunk task: [`preprocess`](Task::preprocess) cuts an input into one or more
+/// chunks of features, [`forward`](Task::forward) runs the model on a batch of chunks (possibly of
+/// several inputs), and [`postprocess`](Task::postprocess) makes one answer of all chunks of one
+/// input. The driver, [`Pipeline`](crate::Pipeline), does the batching and regrouping once for all
+/// tasks.
+///
+/// ```
+/// use burnpipe_core::{Pipeline, Result, Task};
+///
+/// /// Counts the words of a text, a line at a time.
+/// struct WordCount;
+///
+/// impl Task for WordCount {
+///     type Input = String;
+///     type Options = ();
+///     type Features = String;
+///     type Raw = usize;
+///     type Output = usize;
+///
+///     fn preprocess(&self, input: String, _: &()) -> Result<impl Iterator<Item = Result<String>> + Send + use<>> {
+///         Ok(input.lines().map(|line| Ok(line.to_string())).collect::<Vec<_>>().into_iter())
+///     }
+///     fn forward(&self, batch: &[String], _: &()) -> Result<Vec<usize>> {
+///         Ok(batch.iter().map(|line| line.split_whitespace().count()).collect())
+///     }
+///     fn postprocess(&self, chunks: Vec<usize>, _: &()) -> Result<usize> {
+///         Ok(chunks.iter().sum())
+///     }
+/// }
+///
+/// let count = Pipeline::new(WordCount);
+/// assert_eq!(count.call("one two\nthree")?, 3);
+/// # Ok::<(), burnpipe_core::Error>(())
+/// ```
+pub trait Task: Send + Sync + 'static {
+    /// What a caller gives for one answer.
+    type Input: Send + 'static;
+    /// The parameters of a call.
+    type Options: Default + Clone + Send + Sync + 'static;
+    /// One chunk, ready for the model.
+    type Features: Send + 'static;
+    /// What the model made of one chunk, back on the host.
+    type Raw: Send + 'static;
+    /// The answer for one input.
+    type Output: Send + 'static;
+
+    /// Cuts an input into chunks of features, on the host.
+    ///
+    /// # Errors
+    ///
+    /// When the input cannot be used; only this input is lost.
+    fn preprocess(
+        &self,
+        input: Self::Input,
+        options: &Self::Options,
+    ) -> Result<impl Iterator<Item = Result<Self::Features>> + Send + use<Self>>;
+
+    /// Runs the model on a batch of chunks and returns one raw result per chunk, in order.
+    ///
+    /// # Errors
+    ///
+    /// When the model cannot take the batch. The driver then tries its chunks one by one, so that
+    /// a bad one does not cost the others their answer.
+    fn forward(&self, batch: &[Self::Features], options: &Self::Options) -> Result<Vec<Self::Raw>>;
+
+    /// Makes the answer of all chunks of one input, on the host.
+    ///
+    /// # Errors
+    ///
+    /// When the raw results make no answer under these options.
+    fn postprocess(&self, chunks: Vec<Self::Raw>, options: &Self::Options) -> Result<Self::Output>;
+}
