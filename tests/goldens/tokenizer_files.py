@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import tempfile
 from collections import Counter
 from functools import cache
 from pathlib import Path
+from typing import Sequence
 
 import sentencepiece
+from sentencepiece import sentencepiece_model_pb2
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
     BertTokenizerFast,
@@ -76,9 +79,14 @@ def write_vocab_txt(path: Path, vocab: tuple[str, ...]) -> None:
 
 
 def bert_tokenizer(
-    lower_case: bool = True, size: int = 300, pad_id: int = 0, distil: bool = False, **options: object
+    lower_case: bool = True,
+    size: int = 300,
+    pad_id: int = 0,
+    distil: bool = False,
+    extra: Sequence[str] = (),
+    **options: object,
 ) -> PreTrainedTokenizerFast:
-    """A BertTokenizerFast (or DistilBertTokenizerFast) over `wordpiece_vocab`."""
+    """A BertTokenizerFast (or DistilBertTokenizerFast) over `wordpiece_vocab`, and `extra` tokens."""
     vocab = wordpiece_vocab(lower_case, size, pad_id)
     backend = Tokenizer(models.WordPiece({token: i for i, token in enumerate(vocab)}, unk_token="[UNK]"))
     backend.normalizer = normalizers.BertNormalizer(
@@ -95,7 +103,9 @@ def bert_tokenizer(
         special_tokens=[("[CLS]", cls), ("[SEP]", sep)],
     )
     made = DistilBertTokenizerFast if distil else BertTokenizerFast
-    return made(tokenizer_object=backend, do_lower_case=lower_case, **options)
+    tokenizer = made(tokenizer_object=backend, do_lower_case=lower_case, **options)
+    tokenizer.add_tokens(list(extra))
+    return tokenizer
 
 
 @cache
@@ -138,31 +148,76 @@ def roberta_tokenizer(add_prefix_space: bool = False, size: int = 380, **options
     return RobertaTokenizerFast(tokenizer_object=backend, add_prefix_space=add_prefix_space, **options)
 
 
+# A few rules of nmt_nfkc: the whole table is 240 kB. From -> to, as code points.
+NORMALIZATION_RULES: dict[str, str] = {
+    "\ufb01": "fi",
+    "\u00bd": "1\u20442",
+    "\u2116": "No",
+    "\u2167": "VIII",
+    "\u2026": "...",
+    "\u00a0": " ",
+    "\u3000": " ",
+    "\u2003": " ",
+    "\u200b": " ",
+    "\ufeff": " ",
+    "\t": " ",
+    "\n": " ",
+    "\r": " ",
+    "e\u0301": "\u00e9",
+    "e\u0300": "\u00e8",
+    "a\u0300": "\u00e0",
+    "u\u0302": "\u00fb",
+    "u\u0308": "\u00fc",
+    "\u01c4": "D\u017d",
+    "\u0001": "",
+    "\u0007": "",
+    "\u007f": "",
+} | {chr(0xFF21 + i): chr(0x41 + i) for i in range(26)}
+
+
 @cache
-def sentencepiece_model(size: int = 320) -> bytes:
-    """A real sentencepiece Unigram model in the layout of XLM-RoBERTa (unk 0, bos 1, eos 2)."""
+def sentencepiece_model(size: int = 320, rules: str = "small") -> bytes:
+    """A real sentencepiece Unigram model in the layout of XLM-RoBERTa (unk 0, bos 1, eos 2).
+
+    `rules`: "small" is the table above, "nmt_nfkc" is what real checkpoints have, "identity" has no table.
+    """
     out = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(CORPUS),
-        model_writer=out,
-        model_type="unigram",
-        vocab_size=size,
-        character_coverage=0.995,
-        normalization_rule_name="nmt_nfkc",
-        num_threads=1,
-        minloglevel=2,
-        unk_id=0,
-        bos_id=1,
-        eos_id=2,
-        pad_id=-1,
-    )
-    return out.getvalue()
+    with tempfile.TemporaryDirectory() as scratch:
+        normalization: dict[str, str] = {"normalization_rule_name": rules}
+        if rules == "small":
+            table = Path(scratch) / "rules.tsv"
+            lines = [
+                " ".join(f"{ord(c):X}" for c in source) + "\t" + " ".join(f"{ord(c):X}" for c in target)
+                for source, target in sorted(NORMALIZATION_RULES.items())
+            ]
+            table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            normalization = {"normalization_rule_tsv": str(table)}
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(CORPUS),
+            model_writer=out,
+            model_type="unigram",
+            vocab_size=size,
+            character_coverage=0.995,
+            num_threads=1,
+            minloglevel=2,
+            unk_id=0,
+            bos_id=1,
+            eos_id=2,
+            pad_id=-1,
+            **normalization,
+        )
+    model = sentencepiece_model_pb2.ModelProto()
+    model.ParseFromString(out.getvalue())
+    model.normalizer_spec.normalization_rule_tsv = ""  # the path of a temporary file
+    return bytes(model.SerializeToString(deterministic=True))
 
 
-def xlm_roberta_tokenizer(scratch: Path, size: int = 320, **options: object) -> XLMRobertaTokenizerFast:
+def xlm_roberta_tokenizer(
+    scratch: Path, size: int = 320, rules: str = "small", **options: object
+) -> XLMRobertaTokenizerFast:
     """Fast tokenizer converted from the sentencepiece model by transformers itself."""
     path = scratch / "sentencepiece.bpe.model"
-    path.write_bytes(sentencepiece_model(size))
+    path.write_bytes(sentencepiece_model(size, rules))
     slow = XLMRobertaTokenizer(str(path), **options)
     tokenizer = XLMRobertaTokenizerFast(__slow_tokenizer=slow, **options)
     tokenizer.vocab_file = None  # so that save_pretrained leaves the sentencepiece file out

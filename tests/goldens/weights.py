@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import collections
 import json
+import pickle
 from pathlib import Path
 from typing import Callable
 
@@ -13,7 +15,7 @@ from torch import nn
 State = dict[str, torch.Tensor]
 
 
-def reinitialise(model: nn.Module, seed: int, std: float, head_std: float) -> None:
+def reinitialise(model: nn.Module, seed: int, std: float, head_std: float, inner_std: float) -> None:
     """Fills every parameter: matrices with `std`, heads with `head_std`, biases and norms away from 0 and 1."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -28,9 +30,27 @@ def reinitialise(model: nn.Module, seed: int, std: float, head_std: float) -> No
                 value = 0.5 * noise
             elif lower.startswith(("classifier", "pre_classifier")):
                 value = head_std * noise
+            elif "intermediate" in lower or "lin1" in lower:
+                value = inner_std * noise
             else:
                 value = std * noise
             parameter.copy_(value)
+
+
+def calibrate(model: nn.Module, inputs: list[dict[str, torch.Tensor]], spread: float) -> None:
+    """Moves and scales the last layer so that over `inputs` every label has the mean score 0 and all the std `spread`.
+
+    Without it a random model gives the same label nearly everywhere.
+    """
+    head = model.classifier
+    last = head if isinstance(head, nn.Linear) else head.out_proj
+    with torch.no_grad():
+        rows = torch.cat([model(**item).logits.reshape(-1, last.out_features) for item in inputs])
+        mean = rows.mean(dim=0)
+        scale = round(spread / float((rows - mean).std()), 2)
+        last.weight.mul_(scale)
+        # Rounded, so that another CPU's last bits do not show.
+        last.bias.mul_(scale).sub_((scale * mean * 100).round() / 100)
 
 
 def disturbed(model: nn.Module, seed: int, amount: float = 1e-4) -> Callable[[], None]:
@@ -99,7 +119,30 @@ def torch_zip(folder: Path) -> None:
 
 
 def torch_legacy(folder: Path) -> None:
-    torch.save(read_state(folder), folder / "pytorch_model.bin", _use_new_zipfile_serialization=False)
+    """The format before torch 1.6. torch writes memory addresses as storage keys; numbers here, for equal bytes."""
+    state = read_state(folder)
+    storages: dict[int, tuple[str, torch.UntypedStorage, int]] = {}
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, obj: object) -> tuple[object, ...] | None:
+            if not isinstance(obj, torch.storage.TypedStorage):
+                return None
+            storage = obj._untyped_storage
+            key, _, _ = storages.setdefault(
+                storage._cdata, (f"{94000000000000 + 64 * len(storages)}", storage, obj._element_size())
+            )
+            return ("storage", getattr(torch, obj._pickle_storage_type()), key, "cpu", obj._size(), None)
+
+    sizes = {"short": 2, "int": 4, "long": 4}
+    with open(folder / "pytorch_model.bin", "wb") as file:
+        pickle.dump(0x1950A86A20F9469CFC6C, file, protocol=2)
+        pickle.dump(1001, file, protocol=2)
+        pickle.dump({"protocol_version": 1001, "little_endian": True, "type_sizes": sizes}, file, protocol=2)
+        Pickler(file, protocol=2).dump(collections.OrderedDict(sorted(state.items())))
+        pickle.dump(sorted(key for key, _, _ in storages.values()), file, protocol=2)
+        file.flush()
+        for _, storage, element_size in sorted(storages.values(), key=lambda item: item[0]):
+            storage._write_file(file, False, True, element_size)
     (folder / "model.safetensors").unlink()
 
 
@@ -164,14 +207,5 @@ def drop_prefix(prefix: str) -> Callable[[Path], None]:
         state = read_state(folder)
         kept = {n.removeprefix(prefix): v for n, v in state.items() if n.startswith(prefix)}
         write_safetensors(folder, kept)
-
-    return apply
-
-
-def drop_prefix_keep_head(prefix: str) -> Callable[[Path], None]:
-    """Base model without its prefix next to the head's keys."""
-
-    def apply(folder: Path) -> None:
-        write_safetensors(folder, {n.removeprefix(prefix): v for n, v in read_state(folder).items()})
 
     return apply
