@@ -91,16 +91,16 @@ def token_cases(
                 Case(
                     f"stride_{strategy}_all_labels",
                     texts,
-                    {"aggregation_strategy": strategy, "stride": 3, "ignore_labels": []},
+                    {"aggregation_strategy": strategy, "stride": 5, "ignore_labels": []},
                 ),
             ]
         cases += [
-            Case("stride_zero", texts, {"aggregation_strategy": "simple", "stride": 0, "ignore_labels": []}),
-            Case("stride_large", texts, {"aggregation_strategy": "first", "stride": 17}),
+            Case("stride_zero", [LONG_2], {"aggregation_strategy": "simple", "stride": 0, "ignore_labels": []}),
+            Case("stride_large", [MIXED[2]], {"aggregation_strategy": "first", "stride": 17}),
             # Without a strategy in the call Python does not complain.
-            Case("stride_default_strategy", texts, {"stride": 6, "ignore_labels": []}),
-            Case("stride_grouped", texts[:2], {"stride": 4, "grouped_entities": True}),
-            Case("stride_empty", ["", LONG_2], {"aggregation_strategy": "simple", "stride": 2}),
+            Case("stride_default_strategy", texts, {"stride": 5, "ignore_labels": []}),
+            Case("stride_grouped", texts[:2], {"stride": 5, "grouped_entities": True}),
+            Case("stride_empty", ["", MIXED[8]], {"aggregation_strategy": "simple", "stride": 2}),
             Case("stride_none", [LONG], {"aggregation_strategy": "none", "stride": 4}, error=True),
             Case("stride_too_large", [LONG], {"aggregation_strategy": "simple", "stride": 4096}, error=True),
         ]
