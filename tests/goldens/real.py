@@ -103,7 +103,7 @@ def write(root: Path, name: str, task: str, model: str, folder: Path, cases: lis
         "model_type": pipe.model.config.model_type,
         "transformers": generate.VERSION,
     }
-    entries = generate.answers(pipe, cases, 7 if task == FEATURES else None, name)
+    entries = generate.answers(pipe, cases, 7 if task == FEATURES else 9, name)
     if name == "minilm":
         vectors = embeddings(pipe, EMBEDDED, 256)
         header["sentence_embeddings"] = {
