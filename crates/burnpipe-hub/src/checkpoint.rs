@@ -28,7 +28,7 @@ enum Source {
     Folder(PathBuf),
     Memory(&'static [(&'static str, &'static [u8])]),
     #[cfg(feature = "hub")]
-    Hub(crate::hub::Snapshot),
+    Hub(Box<crate::hub::Snapshot>),
 }
 
 /// Where the bytes of a file are.
@@ -86,10 +86,11 @@ impl Checkpoint {
         Self::open_hub(id_or_folder, options)
     }
 
+    /// Opens a model of the Hub, whatever folders there are.
     #[cfg(feature = "hub")]
-    fn open_hub(id: &str, options: &OpenOptions) -> Result<Self> {
+    pub(crate) fn open_hub(id: &str, options: &OpenOptions) -> Result<Self> {
         let snapshot = crate::hub::Snapshot::open(id, options)?;
-        Ok(Self::new(id.to_owned(), Source::Hub(snapshot)))
+        Ok(Self::new(id.to_owned(), Source::Hub(Box::new(snapshot))))
     }
 
     #[cfg(not(feature = "hub"))]
@@ -258,13 +259,24 @@ impl Checkpoint {
     /// The error for something that is not in the checkpoint, such as ``no `vocab.txt` ``. It says
     /// where it was looked for, and what may help.
     pub fn missing(&self, what: &str) -> Error {
-        let place = match &self.0.source {
-            Source::Folder(folder) => format!("looked in the folder `{}`", folder.display()),
-            Source::Memory(_) => "the model is part of this program".to_owned(),
+        let (kind, place) = match &self.0.source {
+            Source::Folder(folder) => {
+                (ErrorKind::MissingFile, format!("looked in the folder `{}`", folder.display()))
+            }
+            Source::Memory(_) => (ErrorKind::MissingFile, "the model is part of this program".to_owned()),
             #[cfg(feature = "hub")]
             Source::Hub(snapshot) => snapshot.place(),
         };
-        Error::new(ErrorKind::MissingFile, format!("model `{}` has {what}; {place}", self.name()))
+        Error::new(kind, format!("model `{}` has {what}; {place}", self.name()))
+    }
+
+    /// The folder of a Hub model's files in the cache.
+    #[cfg(feature = "hub")]
+    pub(crate) fn hub_folder(&self) -> Option<PathBuf> {
+        match &self.0.source {
+            Source::Hub(snapshot) => Some(snapshot.folder()),
+            Source::Folder(_) | Source::Memory(_) => None,
+        }
     }
 
     /// A name must stay inside the checkpoint: an index file is data from a stranger.

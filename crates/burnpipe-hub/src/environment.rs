@@ -7,6 +7,9 @@ use crate::OpenOptions;
 /// The address of the Hub where nobody says otherwise.
 pub const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 
+/// The variables that Python's `requests` reads, and the one of OpenSSL.
+const CA_BUNDLES: [&str; 3] = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"];
+
 /// Where the Hub and its cache are: [`OpenOptions`] filled up from the environment.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HubSettings {
@@ -20,6 +23,9 @@ pub struct HubSettings {
     pub token: Option<String>,
     /// Where the token came from, for messages: `HF_TOKEN`, a file, the options.
     pub token_source: Option<String>,
+    /// A PEM file of the authorities to trust instead of Mozilla's, as `REQUESTS_CA_BUNDLE`,
+    /// `CURL_CA_BUNDLE` or `SSL_CERT_FILE` says.
+    pub ca_bundle: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for HubSettings {
@@ -30,6 +36,7 @@ impl std::fmt::Debug for HubSettings {
             .field("endpoint", &self.endpoint)
             .field("offline", &self.offline)
             .field("token_source", &self.token_source)
+            .field("ca_bundle", &self.ca_bundle)
             .finish_non_exhaustive()
     }
 }
@@ -68,6 +75,7 @@ impl HubSettings {
             offline: options.offline.unwrap_or_else(|| environment.offline()),
             token_source: token.as_ref().and(token_source),
             token,
+            ca_bundle: CA_BUNDLES.iter().find_map(|name| environment.path(name)),
         }
     }
 }

@@ -4,13 +4,14 @@
 //! # fn main() -> burnpipe_hub::Result<()> {
 //! use burnpipe_hub::Checkpoint;
 //!
-//! # let folder = tempfile::tempdir().map_err(|error| burnpipe_hub::Error::new(burnpipe_hub::ErrorKind::Io, error.to_string()))?;
-//! # let folder = folder.path();
+//! # let folder = &std::env::temp_dir().join(format!("burnpipe-hub-doc-{}", std::process::id()));
+//! # let _ = std::fs::create_dir_all(folder);
 //! # let _ = std::fs::write(folder.join("config.json"), r#"{"model_type": "bert", "num_labels": 3}"#);
 //! let model = Checkpoint::from_folder(folder)?;
 //! assert_eq!(model.config()?.model_type()?, "bert");
 //! assert_eq!(model.config()?.labels()?.get(2), Some("LABEL_2"));
 //! assert!(model.read("tokenizer.json")?.is_none());
+//! # let _ = std::fs::remove_dir_all(folder);
 //! # Ok(())
 //! # }
 //! ```
@@ -25,8 +26,10 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod cache;
 mod checkpoint;
 mod config;
+mod download;
 mod environment;
 mod folder;
 mod labels;
@@ -37,6 +40,7 @@ mod weights;
 pub use burnpipe_core::{Error, ErrorKind, Result};
 pub use checkpoint::{Checkpoint, FileSource};
 pub use config::Config;
+pub use download::download;
 pub use environment::{DEFAULT_ENDPOINT, HubSettings};
 pub use labels::Labels;
 pub use options::{DownloadProgress, OpenOptions, Retries};
@@ -49,7 +53,8 @@ mod hub;
 #[cfg(not(feature = "hub"))]
 pub(crate) fn without_hub(id: &str) -> Error {
     let message = format!(
-        "`{id}` is not a folder, and this build cannot download models; build with the feature `hub` or give a folder"
+        "`{id}` is not a folder, and this build cannot download models; \
+         build with the feature `hub` or give a folder"
     );
     Error::new(ErrorKind::Unsupported, message)
 }

@@ -121,7 +121,8 @@ fn no_weights(checkpoint: &Checkpoint) -> Error {
     found.dedup();
     if !found.is_empty() {
         what.push_str(&format!(
-            " (only {} weights were found; save the model with transformers' `save_pretrained` to get `model.safetensors`)",
+            " (only {} weights were found; save the model with transformers' `save_pretrained` \
+             to get `model.safetensors`)",
             found.join(", ")
         ));
     }
