@@ -40,6 +40,7 @@ pub trait JsonTask: Task<Output: Serialize> {
     ///
     /// When the output cannot be written as JSON.
     fn to_json(
+        &self,
         output: Self::Output,
         _options: &Self::Options,
         _asked_alone: Option<&Value>,
@@ -86,6 +87,7 @@ trait Erased: Send + Sync {
         parameters: &Map<String, Value>,
         run: RunOptions,
     ) -> Result<JsonAnswers>;
+    fn with_batch_size(&self, batch_size: usize) -> Arc<dyn Erased>;
 }
 
 /// A pipeline of any task: JSON in, the JSON of Python's result out.
@@ -122,6 +124,13 @@ impl AnyPipeline {
     /// Erases the types of a pipeline.
     pub fn new<T: JsonTask>(pipeline: Pipeline<T>, about: About) -> Self {
         Self { erased: Arc::new(pipeline), about: Arc::new(about) }
+    }
+
+    /// The same pipeline with other batches: see [`Pipeline::with_batch_size`].
+    #[must_use]
+    pub fn with_batch_size(mut self, batch_size: usize) -> Self {
+        self.erased = self.erased.with_batch_size(batch_size);
+        self
     }
 
     /// What this pipeline is.
@@ -219,17 +228,21 @@ fn answers<T: JsonTask, I: Iterator<Item = Result<Value>>>(
 }
 
 impl<T: JsonTask> Erased for Pipeline<T> {
+    fn with_batch_size(&self, batch_size: usize) -> Arc<dyn Erased> {
+        Arc::new(self.clone().with_batch_size(batch_size))
+    }
+
     fn one(&self, input: Value, parameters: &Map<String, Value>) -> Result<Value> {
         let (pipeline, options) = options_of(self, parameters)?;
         match input {
             Value::Array(inputs) if !T::is_one_input(&Value::Array(inputs.clone()), &options) => {
                 answers(&pipeline, inputs.into_iter().map(Ok), &options)
-                    .map(|output| T::to_json(output?, &options, None))
+                    .map(|output| self.task().to_json(output?, &options, None))
                     .collect()
             }
             input => {
                 let output = pipeline.call_with(T::parse_input(input.clone(), &options)?, &options)?;
-                T::to_json(output, &options, Some(&input))
+                self.task().to_json(output, &options, Some(&input))
             }
         }
     }
@@ -248,6 +261,6 @@ impl<T: JsonTask> Erased for Pipeline<T> {
         if let Some(cancellation) = run.cancellation {
             answers = answers.with_cancellation(cancellation);
         }
-        Ok(Box::new(answers.map(move |output| T::to_json(output?, &options, None))))
+        Ok(Box::new(answers.map(move |output| pipeline.task().to_json(output?, &options, None))))
     }
 }

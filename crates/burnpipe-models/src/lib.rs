@@ -1,1 +1,33 @@
-//! in the making
+//! The model zoo: one file per architecture, and one table of them, [`ARCHITECTURES`].
+//!
+//! ```
+//! let bert = burnpipe_models::find(&[burnpipe_models::ARCHITECTURES], "bert").unwrap();
+//! assert_eq!(bert.heads.names(), ["encoder", "sequence-classifier", "token-classifier"]);
+//! ```
+//!
+//! **Where it sits:** above `burnpipe-nn`, whose layers and head traits the architectures use, and
+//! below the tasks, which ask for a kind of head and never for an architecture.
+//!
+//! **What it must not know:** tasks, tokenizers, files other than config and weights, and which
+//! backend it runs on.
+
+#![forbid(unsafe_code)]
+// Fields are called what checkpoints call them.
+#![allow(non_snake_case)]
+
+mod bert;
+mod distilbert;
+mod roberta;
+mod xlm_roberta;
+
+use burnpipe_nn::Architecture;
+
+/// Every architecture; alphabetic.
+pub const ARCHITECTURES: &[Architecture] =
+    &[bert::ARCHITECTURE, distilbert::ARCHITECTURE, roberta::ARCHITECTURE, xlm_roberta::ARCHITECTURE];
+
+/// The architecture of a `model_type`, from the first table that has it.
+pub fn find<'a>(tables: &[&'a [Architecture]], model_type: &str) -> Option<&'a Architecture> {
+    let mut all = tables.iter().flat_map(|table| table.iter());
+    all.find(|architecture| architecture.model_type == model_type)
+}

@@ -1,1 +1,37 @@
-//! in the making
+//! What models are made of: [operations](ops), layers, weight loading, and the kinds of heads.
+//!
+//! ```
+//! use burnpipe_nn::{Filling, TokenBatch, TokenRow};
+//!
+//! let row = |ids: &[u32]| TokenRow {
+//!     input_ids: ids.to_vec(),
+//!     attention_mask: vec![true; ids.len()],
+//!     token_type_ids: None,
+//! };
+//! let batch = TokenBatch::new(&[row(&[5, 6, 7]), row(&[8])], Filling::default())?;
+//! assert_eq!(batch.ids(), [5, 6, 7, 8, 0, 0]);
+//! # Ok::<(), burnpipe_core::Error>(())
+//! ```
+//!
+//! **Where it sits:** above the hub, whose checkpoints it loads, and Burn; below the architectures.
+//!
+//! **What it must not know:** single architectures, tasks, tokenizers, and which backend it runs on.
+
+#![deny(unsafe_code)]
+// Fields are called what checkpoints call them.
+#![allow(non_snake_case)]
+
+mod activation;
+mod bert_encoder;
+mod heads;
+mod layers;
+pub mod ops;
+mod token_batch;
+mod weights;
+
+pub use activation::{Activation, ActivationLayer};
+pub use bert_encoder::{BertEncoder, BertEncoderConfig, BertLayer, PositionEmbedding, PrunedHeads};
+pub use heads::{Architecture, Encoder, Heads, LoadContext, Loader, SequenceClassifier, TokenClassifier};
+pub use layers::{Embedding, LayerNorm, Linear, Placement};
+pub use token_batch::{Filling, TokenBatch, TokenRow};
+pub use weights::{WeightNames, Weights};

@@ -1,1 +1,30 @@
-//! in the making
+//! The tasks: one file per task, and one table of them, [`TASKS`].
+//!
+//! ```
+//! let task = burnpipe_pipelines::find(&[burnpipe_pipelines::TASKS], "ner")?;
+//! assert_eq!(task.id, "token-classification");
+//! assert!(task.parameters.contains(&"aggregation_strategy"));
+//! # Ok::<(), burnpipe_core::Error>(())
+//! ```
+//!
+//! **Where it sits:** above the tokenizers and the models, below the facade that opens devices.
+//!
+//! **What it must not know:** single architectures (a task asks for a kind of head) and backends.
+
+#![forbid(unsafe_code)]
+
+mod feature_extraction;
+mod table;
+mod text_classification;
+mod text_features;
+mod token_classification;
+
+pub use feature_extraction::{
+    FeatureExtraction, FeatureExtractionOptions, FeatureExtractionRaw, Features, Pooling,
+};
+pub use table::{LoadTask, TASKS, TaskContext, TaskRecord, find};
+pub use text_classification::{FunctionToApply, TextClassification, TextClassificationOptions, TopK};
+pub use token_classification::{
+    AggregationStrategy, Entity, OffsetMapping, TokenClassification, TokenClassificationFeatures,
+    TokenClassificationOptions, TokenClassificationRaw,
+};

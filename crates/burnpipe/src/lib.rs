@@ -1,1 +1,69 @@
-//! in the making
+#![doc = include_str!("../../../README.md")]
+//!
+//! # How an answer is made
+//!
+//! 1. An id or a folder becomes a [`Checkpoint`]: files, config, weights ([`hub`]).
+//! 2. Its `model_type` picks an architecture, and the task picks the kind of head ([`nn`],
+//!    [`models`]).
+//! 3. An input is tokenized into features, on the host ([`text`]).
+//! 4. Features of many inputs go through the model as one batch, on the device; the result comes
+//!    back in one read.
+//! 5. The raw result becomes the answer that Python gives, on the host ([`Task`]).
+//!
+//! **Where it sits:** above every other crate; it holds the table of backends, and nothing else
+//! that they do not.
+//!
+//! **What it must not know:** how any task or architecture works.
+
+#![forbid(unsafe_code)]
+
+mod builder;
+mod devices;
+
+pub use builder::{FromPretrained, PipelineBuilder, pipeline};
+pub use burnpipe_core::{
+    About, Answers, AnyPipeline, AsyncPipeline, Cancellation, DType, DeviceInfo, DeviceRequest, Error,
+    ErrorKind, JsonAnswers, JsonTask, Label, ModelFiles, Pipeline, Result, RunOptions, Task, Worker,
+};
+pub use burnpipe_hub as hub;
+pub use burnpipe_hub::{Checkpoint, DownloadProgress, OpenOptions};
+pub use burnpipe_models as models;
+pub use burnpipe_nn as nn;
+pub use burnpipe_pipelines::{
+    AggregationStrategy, Entity, FeatureExtraction, FeatureExtractionOptions, Features, FunctionToApply,
+    LoadTask, OffsetMapping, Pooling, TaskContext, TaskRecord, TextClassification, TextClassificationOptions,
+    TokenClassification, TokenClassificationOptions, TopK,
+};
+pub use burnpipe_text as text;
+pub use burnpipe_text::{EncodeOptions, Padding, Side, TextInput, Truncation};
+pub use devices::{BackendStatus, backends, devices};
+
+/// Every task; alphabetic.
+pub fn tasks() -> &'static [TaskRecord] {
+    burnpipe_pipelines::TASKS
+}
+
+/// The task of this id or alias.
+///
+/// # Errors
+///
+/// When there is none; the message names the near ones.
+pub fn task(name: &str) -> Result<&'static TaskRecord> {
+    burnpipe_pipelines::find(&[burnpipe_pipelines::TASKS], name)
+}
+
+/// Every architecture; alphabetic.
+pub fn architectures() -> &'static [nn::Architecture] {
+    burnpipe_models::ARCHITECTURES
+}
+
+/// The architectures that can do a task.
+pub fn supported(task: &TaskRecord) -> Vec<&'static str> {
+    let able = architectures().iter().filter(|architecture| (task.supports)(&architecture.heads));
+    able.map(|architecture| architecture.model_type).collect()
+}
+
+/// What most programs need.
+pub mod prelude {
+    pub use crate::{AsyncPipeline, FromPretrained, Pipeline, TextInput, pipeline};
+}

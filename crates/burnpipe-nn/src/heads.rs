@@ -1,0 +1,125 @@
+//! Kinds of heads, and what an architecture offers.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+use burnpipe_core::{Error, ErrorKind, Result, quoted};
+use burnpipe_hub::Checkpoint;
+
+use crate::weights::{WeightNames, Weights};
+use crate::{Placement, TokenBatch};
+
+/// A model without a head: token ids in, the last hidden state out.
+pub trait Encoder: Send + Sync {
+    /// # Shapes
+    ///
+    /// - result: `[batch, tokens, hidden]`
+    ///
+    /// # Errors
+    ///
+    /// When the model cannot take the batch.
+    fn forward(&self, batch: &TokenBatch) -> Result<Tensor<3>>;
+}
+
+/// Scores the labels of a whole text.
+pub trait SequenceClassifier: Send + Sync {
+    /// # Shapes
+    ///
+    /// - result: logits, `[batch, labels]`
+    ///
+    /// # Errors
+    ///
+    /// When the model cannot take the batch.
+    fn forward(&self, batch: &TokenBatch) -> Result<Tensor<2>>;
+}
+
+/// Scores the labels of every token.
+pub trait TokenClassifier: Send + Sync {
+    /// # Shapes
+    ///
+    /// - result: logits, `[batch, tokens, labels]`
+    ///
+    /// # Errors
+    ///
+    /// When the model cannot take the batch.
+    fn forward(&self, batch: &TokenBatch) -> Result<Tensor<3>>;
+}
+
+/// What a model is loaded from and onto.
+#[derive(Clone, Debug)]
+pub struct LoadContext<'a> {
+    /// Its files.
+    pub checkpoint: &'a Checkpoint,
+    /// Where it goes.
+    pub placement: &'a Placement,
+}
+
+impl LoadContext<'_> {
+    /// Fills a module with the checkpoint's weights.
+    ///
+    /// # Errors
+    ///
+    /// When a weight is missing, has another shape or is not known: all of them in one error.
+    pub fn fill<M: Module>(&self, module: M, names: &WeightNames) -> Result<M> {
+        Weights::open(self.checkpoint)?.fill(module, names, self.placement)
+    }
+}
+
+/// Makes a head of a checkpoint.
+pub type Loader<H> = fn(&LoadContext<'_>) -> Result<Box<H>>;
+
+/// The heads that an architecture offers.
+///
+/// ```
+/// use burnpipe_nn::Heads;
+///
+/// assert!(Heads::NONE.names().is_empty());
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Heads {
+    /// The model without a head.
+    pub encoder: Option<Loader<dyn Encoder>>,
+    /// Labels of a text.
+    pub sequence_classifier: Option<Loader<dyn SequenceClassifier>>,
+    /// Labels of tokens.
+    pub token_classifier: Option<Loader<dyn TokenClassifier>>,
+}
+
+impl Heads {
+    /// No head at all, to start a record from.
+    pub const NONE: Self = Self { encoder: None, sequence_classifier: None, token_classifier: None };
+
+    /// The names of the heads that are there.
+    pub fn names(&self) -> Vec<&'static str> {
+        let all = [
+            ("encoder", self.encoder.is_some()),
+            ("sequence-classifier", self.sequence_classifier.is_some()),
+            ("token-classifier", self.token_classifier.is_some()),
+        ];
+        all.into_iter().filter(|(_, there)| *there).map(|(name, _)| name).collect()
+    }
+}
+
+/// An architecture: the `model_type` of config.json and what can be loaded of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Architecture {
+    /// As config.json writes it.
+    pub model_type: &'static str,
+    /// What it offers.
+    pub heads: Heads,
+}
+
+impl Architecture {
+    /// A head, or an error that names the heads that are there.
+    ///
+    /// # Errors
+    ///
+    /// When the architecture has no such head.
+    pub fn head<H: ?Sized>(&self, name: &str, loader: Option<Loader<H>>) -> Result<Loader<H>> {
+        loader.ok_or_else(|| {
+            let offered = quoted(self.heads.names());
+            let message =
+                format!("architecture `{}` has no `{name}` head; it offers {offered}", self.model_type);
+            Error::new(ErrorKind::MissingHead, message)
+        })
+    }
+}

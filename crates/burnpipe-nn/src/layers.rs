@@ -1,0 +1,101 @@
+//! Layers: parameters by their checkpoint names, and the operation they belong to.
+
+use burn::module::{Module, Param, ParamId};
+use burn::tensor::{DType, Device, Int, Shape, Tensor};
+
+use crate::ops;
+
+/// Where a layer lives and what it computes in.
+#[derive(Clone, Debug)]
+pub struct Placement {
+    /// The device of its parameters.
+    pub device: Device,
+    /// The number type of its computation.
+    pub dtype: DType,
+}
+
+impl Placement {
+    /// A parameter of this shape, without memory until a checkpoint fills it.
+    pub fn parameter<const D: usize>(&self, shape: [usize; D]) -> Param<Tensor<D>> {
+        let dtype = self.dtype;
+        let zeros = move |device: &Device, _| Tensor::zeros(shape, (device, dtype));
+        Param::uninitialized(ParamId::new(), zeros, self.device.clone(), false, Shape::from(shape))
+    }
+}
+
+/// A linear layer, `torch.nn.Linear`.
+#[derive(Module, Debug)]
+pub struct Linear {
+    /// `[outputs, inputs]`
+    pub weight: Param<Tensor<2>>,
+    /// `[outputs]`
+    pub bias: Option<Param<Tensor<1>>>,
+}
+
+impl Linear {
+    /// A layer with a bias.
+    pub fn new(inputs: usize, outputs: usize, placement: &Placement) -> Self {
+        let bias = Some(placement.parameter([outputs]));
+        Self { weight: placement.parameter([outputs, inputs]), bias }
+    }
+
+    /// # Shapes
+    ///
+    /// - `x`: `[.., inputs]`
+    /// - result: `[.., outputs]`
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        ops::linear(x, self.weight.val(), self.bias.as_ref().map(Param::val))
+    }
+}
+
+/// A table of vectors, `torch.nn.Embedding`.
+///
+/// The table may be stored in half precision; rows are cast after they are looked up, which gives
+/// the same numbers and leaves the rest of the table untouched on disk.
+#[derive(Module, Debug)]
+pub struct Embedding {
+    /// `[entries, size]`
+    pub weight: Param<Tensor<2>>,
+    #[module(skip)]
+    dtype: DType,
+}
+
+impl Embedding {
+    /// A table of `entries` vectors.
+    pub fn new(entries: usize, size: usize, placement: &Placement) -> Self {
+        Self { weight: placement.parameter([entries, size]), dtype: placement.dtype }
+    }
+
+    /// # Shapes
+    ///
+    /// - `ids`: `[batch, tokens]`
+    /// - result: `[batch, tokens, size]`
+    pub fn forward(&self, ids: Tensor<2, Int>) -> Tensor<3> {
+        ops::embedding(self.weight.val(), ids).cast(self.dtype)
+    }
+}
+
+/// Layer normalisation over the last dimension, `torch.nn.LayerNorm`.
+#[derive(Module, Debug)]
+pub struct LayerNorm {
+    /// `[size]`
+    pub weight: Param<Tensor<1>>,
+    /// `[size]`
+    pub bias: Param<Tensor<1>>,
+    #[module(skip)]
+    epsilon: f64,
+}
+
+impl LayerNorm {
+    /// A norm over `size` elements.
+    pub fn new(size: usize, epsilon: f64, placement: &Placement) -> Self {
+        Self { weight: placement.parameter([size]), bias: placement.parameter([size]), epsilon }
+    }
+
+    /// # Shapes
+    ///
+    /// - `x`: `[.., size]`
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        ops::layer_norm(x, self.weight.val(), self.bias.val(), self.epsilon)
+    }
+}

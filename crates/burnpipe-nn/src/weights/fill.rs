@@ -1,0 +1,158 @@
+//! Putting weights into a module: every parameter by its path, strictly.
+
+use std::collections::BTreeSet;
+
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::Tensor;
+use burnpipe_core::{Error, ErrorKind, Result};
+
+use super::Weights;
+use super::stored::StoredTensor;
+use crate::Placement;
+
+/// How an architecture's module paths are written in checkpoints.
+#[derive(Clone, Copy, Debug)]
+pub struct WeightNames {
+    /// The field that holds the model without its head in models with one, such as `bert`.
+    /// Checkpoints with and without it load into either.
+    pub base_model_prefix: &'static str,
+    /// Whether the module is the model without a head.
+    pub is_base_model: bool,
+    /// Parts of a path that a Rust field cannot be called, and what checkpoints call them.
+    pub renames: &'static [(&'static str, &'static str)],
+    /// Keys that may be in the checkpoint without being read: a key is ignored when this is one of
+    /// its dotted parts, or a run of them.
+    pub ignored: &'static [&'static str],
+}
+
+impl Weights {
+    /// Fills every parameter of a module.
+    ///
+    /// # Errors
+    ///
+    /// When a weight is missing, has another shape or is not known: all of them in one error.
+    pub fn fill<M: Module>(&self, module: M, names: &WeightNames, placement: &Placement) -> Result<M> {
+        let prefix = format!("{}.", names.base_model_prefix);
+        let mut filler = Filler {
+            weights: self,
+            names,
+            placement,
+            prefixed: self.tensors.keys().any(|key| key.starts_with(&prefix)),
+            path: Vec::new(),
+            used: BTreeSet::new(),
+            missing: Vec::new(),
+            misshaped: Vec::new(),
+            error: None,
+        };
+        let module = module.map(&mut filler);
+        filler.finish()?;
+        Ok(module)
+    }
+}
+
+struct Filler<'a> {
+    weights: &'a Weights,
+    names: &'a WeightNames,
+    placement: &'a Placement,
+    /// Whether the checkpoint's keys have the base model's prefix.
+    prefixed: bool,
+    /// Where in the module we are: field names, each with what kind of module it is in.
+    path: Vec<(String, bool)>,
+    used: BTreeSet<&'a str>,
+    missing: Vec<String>,
+    misshaped: Vec<String>,
+    error: Option<Error>,
+}
+
+impl<'a> Filler<'a> {
+    /// The checkpoint's key of the parameter we are at.
+    fn key(&self) -> String {
+        let path = self.path.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(".");
+        let path = self.names.renames.iter().fold(path, |path, (field, key)| path.replace(field, key));
+        let prefix = self.names.base_model_prefix;
+        match (self.names.is_base_model, self.prefixed) {
+            (true, true) => format!("{prefix}.{path}"),
+            (false, false) => {
+                let bare = path.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('.'));
+                bare.map(str::to_string).unwrap_or(path)
+            }
+            (true, false) | (false, true) => path,
+        }
+    }
+
+    fn stored(&mut self, key: &str) -> Option<&'a StoredTensor> {
+        let found = self.weights.tensors.get_key_value(key);
+        match found {
+            Some((key, stored)) => {
+                self.used.insert(key);
+                Some(stored)
+            }
+            None => {
+                self.missing.push(key.to_string());
+                None
+            }
+        }
+    }
+
+    /// Whether HF, too, leaves this key alone.
+    fn is_ignored(&self, key: &str) -> bool {
+        let head_key = self.names.is_base_model
+            && self.prefixed
+            && !key.strip_prefix(self.names.base_model_prefix).is_some_and(|rest| rest.starts_with('.'));
+        let dotted = format!(".{key}.");
+        head_key || self.names.ignored.iter().any(|part| dotted.contains(&format!(".{part}.")))
+    }
+
+    fn finish(mut self) -> Result<()> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        let unexpected = self.weights.tensors.keys().map(String::as_str);
+        let unexpected: Vec<&str> =
+            unexpected.filter(|key| !self.used.contains(key) && !self.is_ignored(key)).collect();
+        let mut report = Vec::new();
+        if !self.missing.is_empty() {
+            report.push(format!("missing: {}", self.missing.join(", ")));
+        }
+        if !unexpected.is_empty() {
+            report.push(format!("not known: {}", unexpected.join(", ")));
+        }
+        if !self.misshaped.is_empty() {
+            report.push(format!("of another shape: {}", self.misshaped.join(", ")));
+        }
+        if report.is_empty() {
+            return Ok(());
+        }
+        let message =
+            format!("the weights of `{}` do not fit its config: {}", self.weights.model, report.join("; "));
+        Err(Error::new(ErrorKind::Weights, message))
+    }
+}
+
+impl ModuleMapper for Filler<'_> {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.push((name.to_string(), container_type == "Struct:Embedding"));
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let key = self.key();
+        let Some(stored) = self.stored(&key) else { return param };
+        let expected = param.lazy_shape().to_vec();
+        if stored.shape != expected {
+            self.misshaped.push(format!("{key} is {:?} and should be {expected:?}", stored.shape));
+            return param;
+        }
+        let table = self.path.last().is_some_and(|(_, in_embedding)| *in_embedding);
+        match stored.to_device(&key, self.placement, table) {
+            Ok(tensor) => Param::initialized(param.id, tensor),
+            Err(error) => {
+                self.error.get_or_insert(error);
+                param
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Opening the weight files of a checkpoint.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+
+use burnpipe_core::{Error, ErrorContext, ErrorKind, Result};
+use burnpipe_hub::{Checkpoint, FileSource, WeightFile, WeightFormat};
+use pytorch_reader::PytorchReader;
+use safetensors::tensor::{Dtype, SafeTensors};
+
+use super::stored::{StoredData, StoredTensor, StoredType};
+
+/// The bytes of a safetensors file that say how long its header is.
+const HEADER_LENGTH: usize = 8;
+
+/// The tensors of a checkpoint by their keys, not yet read.
+pub struct Weights {
+    pub(crate) model: String,
+    pub(crate) tensors: BTreeMap<String, StoredTensor>,
+}
+
+impl Weights {
+    /// Opens the weight files: `model.safetensors` or `pytorch_model.bin`, whole or in shards.
+    ///
+    /// Files are mapped, not read.
+    ///
+    /// # Errors
+    ///
+    /// When a file is missing, broken or cut short.
+    pub fn open(checkpoint: &Checkpoint) -> Result<Self> {
+        let weights = checkpoint.weights()?;
+        let mut tensors = BTreeMap::new();
+        for file in &weights.files {
+            let broken = || format!("weight file `{}` of `{}` cannot be read", file.name, checkpoint.name());
+            match weights.format {
+                WeightFormat::Safetensors => open_safetensors(file, &mut tensors),
+                WeightFormat::Pytorch => open_pytorch(file, &mut tensors),
+            }
+            .context(ErrorKind::Weights, broken)?;
+        }
+        if let Some(index) = &weights.index
+            && let Some(missing) = index.keys().find(|key| !tensors.contains_key(current_name(key).as_str()))
+        {
+            let message = format!(
+                "weights of `{}`: the index names `{missing}` and no shard has it",
+                checkpoint.name()
+            );
+            return Err(Error::new(ErrorKind::Weights, message));
+        }
+        Ok(Self { model: checkpoint.name().to_string(), tensors })
+    }
+}
+
+fn open_safetensors(file: &WeightFile, tensors: &mut BTreeMap<String, StoredTensor>) -> Result<()> {
+    let bytes = match &file.source {
+        FileSource::Path(path) => map(path)?,
+        FileSource::Memory(bytes) => bytes::Bytes::from_static(bytes),
+    };
+    // Checks that every tensor lies inside the file and has the size of its shape.
+    let (header, metadata) = SafeTensors::read_metadata(&bytes)
+        .context(ErrorKind::Weights, || "it is damaged or cut short; download it again")?;
+    for (key, info) in metadata.tensors() {
+        let (start, end) = info.data_offsets;
+        let start = HEADER_LENGTH + header + start;
+        let stored = StoredTensor {
+            dtype: match info.dtype {
+                Dtype::F64 => StoredType::F64,
+                Dtype::F32 => StoredType::F32,
+                Dtype::F16 => StoredType::F16,
+                Dtype::BF16 => StoredType::BF16,
+                _ => StoredType::Other,
+            },
+            shape: info.shape.clone(),
+            data: StoredData::Mapped(bytes.slice(start..HEADER_LENGTH + header + end)),
+        };
+        tensors.insert(current_name(&key), stored);
+    }
+    Ok(())
+}
+
+#[expect(unsafe_code, reason = "memmap2 cannot promise that nobody changes the file")]
+fn map(path: &Path) -> Result<bytes::Bytes> {
+    let message = || format!("cannot open `{}`", path.display());
+    let file = File::open(path).context(ErrorKind::Io, message)?;
+    // SAFETY: the map is read-only and lives as long as the tensors over it. As with every mapped
+    // file, somebody who rewrites a checkpoint in place while it is loaded changes what is read.
+    let map = unsafe { memmap2::Mmap::map(&file) }.context(ErrorKind::Io, message)?;
+    Ok(bytes::Bytes::from_owner(map))
+}
+
+fn open_pytorch(file: &WeightFile, tensors: &mut BTreeMap<String, StoredTensor>) -> Result<()> {
+    let reader = match &file.source {
+        FileSource::Path(path) => PytorchReader::new(path),
+        FileSource::Memory(bytes) => PytorchReader::from_reader(*bytes, None),
+    };
+    let reader = reader.context(ErrorKind::Weights, || "it is damaged, cut short, or no state dict")?;
+    for (key, tensor) in reader.into_tensors() {
+        use pytorch_reader::DType;
+        let stored = StoredTensor {
+            dtype: match tensor.dtype() {
+                DType::F64 => StoredType::F64,
+                DType::F32 => StoredType::F32,
+                DType::F16 => StoredType::F16,
+                DType::BF16 => StoredType::BF16,
+                _ => StoredType::Other,
+            },
+            shape: tensor.shape().to_vec(),
+            data: StoredData::Pickled(Box::new(tensor)),
+        };
+        tensors.insert(current_name(&key), stored);
+    }
+    Ok(())
+}
+
+/// The key as today's checkpoints write it: the first BERTs had `LayerNorm.gamma` and `.beta`.
+fn current_name(key: &str) -> String {
+    let old = [("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias")];
+    for (old, new) in old {
+        if let Some(start) = key.strip_suffix(old) {
+            return format!("{start}{new}");
+        }
+    }
+    key.to_string()
+}

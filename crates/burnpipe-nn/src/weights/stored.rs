@@ -1,0 +1,157 @@
+//! One stored tensor, and how it becomes a tensor on a device.
+
+use burn::tensor::{AllocationProperty, Bytes, DType, Tensor, TensorData};
+use burnpipe_core::{Error, ErrorContext, ErrorKind, Result};
+use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
+use half::{bf16, f16};
+use rayon::prelude::*;
+
+use crate::Placement;
+
+/// How many elements a thread casts at a time.
+const CAST_CHUNK: usize = 1 << 16;
+
+/// A tensor in a weight file.
+pub(crate) struct StoredTensor {
+    pub(crate) dtype: StoredType,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) data: StoredData,
+}
+
+/// The number types that weights come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StoredType {
+    F64,
+    F32,
+    F16,
+    BF16,
+    /// Anything else: buffers of integers, which no model here reads.
+    Other,
+}
+
+/// Where the bytes are.
+pub(crate) enum StoredData {
+    /// In a mapped file or in the program itself, little endian.
+    Mapped(bytes::Bytes),
+    /// In a pickle, read when asked for.
+    Pickled(Box<pytorch_reader::Tensor>),
+}
+
+impl StoredTensor {
+    /// The tensor on a device, in `dtype`; a `table`, whose rows are looked up, may stay in half.
+    ///
+    /// A tensor that is stored as it is wanted keeps the mapped bytes; else it is cast in parallel.
+    pub(crate) fn to_device<const D: usize>(
+        &self,
+        key: &str,
+        placement: &Placement,
+        table: bool,
+    ) -> Result<Tensor<D>> {
+        let (device, dtype) = (&placement.device, placement.dtype);
+        let bytes = self.bytes(key)?;
+        let stored = self.dtype.to_burn().ok_or_else(|| {
+            let message = format!("weight `{key}` is not stored as floating point numbers");
+            Error::new(ErrorKind::Weights, message)
+        })?;
+        let half_table = table && matches!(stored, DType::F16 | DType::BF16) && device.supports_dtype(stored);
+        if (stored == dtype || half_table) && aligned(&bytes, stored) {
+            // Only some rows of a table are ever read: reading all of it to check it would cost
+            // more than the rest of loading.
+            if stored == DType::F32 && !table {
+                check_numbers(
+                    key,
+                    bytes.par_chunks(4 * CAST_CHUNK).any(|chunk| f32s(chunk).any(f32::is_nan)),
+                )?;
+            }
+            let bytes = Bytes::from_shared(bytes, AllocationProperty::File);
+            let data = TensorData::from_bytes(bytes, self.shape.clone(), stored);
+            return Ok(Tensor::from_data(data, (device, stored)));
+        }
+        let values = self.cast_to_f32(&bytes);
+        check_numbers(
+            key,
+            values.par_chunks(CAST_CHUNK).any(|chunk| chunk.iter().any(|value| value.is_nan())),
+        )?;
+        Ok(Tensor::from_data(TensorData::new(values, self.shape.clone()), (device, dtype)))
+    }
+
+    fn bytes(&self, key: &str) -> Result<bytes::Bytes> {
+        match &self.data {
+            StoredData::Mapped(bytes) => Ok(bytes.clone()),
+            StoredData::Pickled(tensor) => {
+                let bytes =
+                    tensor.read().context(ErrorKind::Weights, || format!("cannot read weight `{key}`"))?;
+                Ok(bytes.into())
+            }
+        }
+    }
+
+    fn cast_to_f32(&self, bytes: &[u8]) -> Vec<f32> {
+        let size = self.dtype.size();
+        let mut values = vec![0.0; bytes.len() / size];
+        let chunks = values.par_chunks_mut(CAST_CHUNK).zip(bytes.par_chunks(CAST_CHUNK * size));
+        chunks.for_each(|(values, bytes)| match self.dtype {
+            StoredType::F32 => values.iter_mut().zip(f32s(bytes)).for_each(|(value, stored)| *value = stored),
+            StoredType::F16 => {
+                // F16C instructions where the machine has them.
+                u16s(bytes).collect::<Vec<u16>>().reinterpret_cast::<f16>().convert_to_f32_slice(values);
+            }
+            StoredType::BF16 => {
+                values
+                    .iter_mut()
+                    .zip(u16s(bytes))
+                    .for_each(|(value, bits)| *value = bf16::from_bits(bits).to_f32());
+            }
+            StoredType::F64 | StoredType::Other => {
+                values.iter_mut().zip(f64s(bytes)).for_each(|(value, stored)| *value = stored as f32);
+            }
+        });
+        values
+    }
+}
+
+impl StoredType {
+    /// Burn's name of the type, if models read it.
+    fn to_burn(self) -> Option<DType> {
+        match self {
+            Self::F64 => Some(DType::F64),
+            Self::F32 => Some(DType::F32),
+            Self::F16 => Some(DType::F16),
+            Self::BF16 => Some(DType::BF16),
+            Self::Other => None,
+        }
+    }
+
+    fn size(self) -> usize {
+        match self {
+            Self::F64 | Self::Other => 8,
+            Self::F32 => 4,
+            Self::F16 | Self::BF16 => 2,
+        }
+    }
+}
+
+/// Whether the bytes can be read in place as numbers of this type.
+fn aligned(bytes: &[u8], dtype: DType) -> bool {
+    cfg!(target_endian = "little") && bytes.as_ptr().addr().is_multiple_of(dtype.size())
+}
+
+fn check_numbers(key: &str, has_nan: bool) -> Result<()> {
+    if !has_nan {
+        return Ok(());
+    }
+    let message = format!("weight `{key}` holds NaN: the checkpoint is damaged or its training diverged");
+    Err(Error::new(ErrorKind::Weights, message))
+}
+
+fn u16s(bytes: &[u8]) -> impl Iterator<Item = u16> {
+    bytes.as_chunks::<2>().0.iter().map(|element| u16::from_le_bytes(*element))
+}
+
+fn f32s(bytes: &[u8]) -> impl Iterator<Item = f32> {
+    bytes.as_chunks::<4>().0.iter().map(|element| f32::from_le_bytes(*element))
+}
+
+fn f64s(bytes: &[u8]) -> impl Iterator<Item = f64> {
+    bytes.as_chunks::<8>().0.iter().map(|element| f64::from_le_bytes(*element))
+}

@@ -1,0 +1,96 @@
+//! The table of tasks.
+
+use burnpipe_core::{About, AnyPipeline, Error, ErrorKind, JsonTask, Pipeline, Result, suggestion};
+use burnpipe_nn::{Architecture, Heads, LoadContext};
+
+use crate::{FeatureExtraction, TextClassification, TokenClassification};
+
+/// Every task; alphabetic.
+pub const TASKS: &[TaskRecord] = &[
+    TaskRecord::of::<FeatureExtraction>(),
+    TaskRecord::of::<TextClassification>(),
+    TaskRecord::of::<TokenClassification>(),
+];
+
+/// What a task is loaded from.
+#[derive(Clone, Debug)]
+pub struct TaskContext<'a> {
+    /// The checkpoint and where it goes.
+    pub load: LoadContext<'a>,
+    /// What the checkpoint's architecture offers.
+    pub architecture: &'a Architecture,
+}
+
+/// A task that the table can hold: implement it for a task of your own to load it by name.
+pub trait LoadTask: JsonTask + Sized {
+    /// HF's id of the task.
+    const ID: &'static str;
+    /// Its other names.
+    const ALIASES: &'static [&'static str];
+    /// What it answers, in a few words.
+    const SUMMARY: &'static str;
+    /// The model that is used when none is named, and its revision.
+    const DEFAULT_MODEL: (&'static str, &'static str);
+
+    /// Whether an architecture with these heads can do the task.
+    fn supports(heads: &Heads) -> bool;
+
+    /// Loads everything the task needs.
+    ///
+    /// # Errors
+    ///
+    /// When a file is missing or cannot be used, or the architecture lacks the head.
+    fn load(context: &TaskContext<'_>) -> Result<Self>;
+}
+
+/// A task's line in the table.
+#[derive(Clone, Copy, Debug)]
+pub struct TaskRecord {
+    /// HF's id.
+    pub id: &'static str,
+    /// Other names.
+    pub aliases: &'static [&'static str],
+    /// What it answers, in a few words.
+    pub summary: &'static str,
+    /// The parameters that a call takes.
+    pub parameters: &'static [&'static str],
+    /// The model that is used when none is named.
+    pub default_model: &'static str,
+    /// The revision of that model.
+    pub default_revision: &'static str,
+    /// Whether an architecture with these heads can do the task.
+    pub supports: fn(&Heads) -> bool,
+    /// Loads the task.
+    pub load: fn(&TaskContext<'_>, About) -> Result<AnyPipeline>,
+}
+
+impl TaskRecord {
+    /// The line of a task.
+    pub const fn of<T: LoadTask>() -> Self {
+        Self {
+            id: T::ID,
+            aliases: T::ALIASES,
+            summary: T::SUMMARY,
+            parameters: T::PARAMETERS,
+            default_model: T::DEFAULT_MODEL.0,
+            default_revision: T::DEFAULT_MODEL.1,
+            supports: T::supports,
+            load: |context, about| Ok(AnyPipeline::new(Pipeline::new(T::load(context)?), about)),
+        }
+    }
+}
+
+/// The task of this id or alias, from the first table that has it.
+///
+/// # Errors
+///
+/// When no table has it; the message names the near ones.
+pub fn find<'a>(tables: &[&'a [TaskRecord]], name: &str) -> Result<&'a TaskRecord> {
+    let all = || tables.iter().flat_map(|table| table.iter());
+    let found = all().find(|task| task.id == name || task.aliases.contains(&name));
+    found.ok_or_else(|| {
+        let names = all().flat_map(|task| std::iter::once(task.id).chain(task.aliases.iter().copied()));
+        let message = format!("unknown task `{name}`; {}", suggestion(name, names));
+        Error::new(ErrorKind::UnknownTask, message)
+    })
+}

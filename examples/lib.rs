@@ -1,0 +1,1 @@
+//! Small programs over burnpipe: `cargo run -p burnpipe-examples --example ner`.

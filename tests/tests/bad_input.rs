@@ -1,0 +1,261 @@
+//! Bad models, parameters and inputs: each is refused with a message that names the thing.
+
+use std::fs;
+use std::path::Path;
+
+use burnpipe::nn::{Architecture, Heads};
+use burnpipe::{ErrorKind, RunOptions};
+use burnpipe_tests::goldens;
+use serde_json::{Value, json};
+
+/// A copy of a tiny checkpoint, to be damaged.
+fn copy_of(checkpoint: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(goldens().join("models").join(checkpoint)).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+    }
+    folder
+}
+
+fn load(task: &str, folder: &Path) -> burnpipe::Result<burnpipe::AnyPipeline> {
+    burnpipe::pipeline(task).model(folder.display().to_string()).load()
+}
+
+fn edit_config(folder: &Path, edit: impl FnOnce(&mut Value)) {
+    let path = folder.join("config.json");
+    let mut config: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    edit(&mut config);
+    fs::write(path, config.to_string()).unwrap();
+}
+
+/// Rewrites a safetensors header, keeping its length.
+fn edit_header(folder: &Path, from: &str, to: &str) {
+    assert_eq!(from.len(), to.len());
+    let path = folder.join("model.safetensors");
+    let bytes = fs::read(&path).unwrap();
+    let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).expect(from);
+    let mut changed = bytes;
+    changed[at..at + to.len()].copy_from_slice(to.as_bytes());
+    fs::write(path, changed).unwrap();
+}
+
+struct Damage {
+    name: &'static str,
+    damage: fn(&Path),
+    kind: ErrorKind,
+    says: &'static [&'static str],
+}
+
+const DAMAGES: &[Damage] = &[
+    Damage {
+        name: "no config",
+        damage: |folder| fs::remove_file(folder.join("config.json")).unwrap(),
+        kind: ErrorKind::MissingFile,
+        says: &["config.json"],
+    },
+    Damage {
+        name: "broken config",
+        damage: |folder| fs::write(folder.join("config.json"), "{\"model_type\": ").unwrap(),
+        kind: ErrorKind::Config,
+        says: &["config.json"],
+    },
+    Damage {
+        name: "a config value of the wrong type",
+        damage: |folder| edit_config(folder, |config| config["hidden_size"] = json!("big")),
+        kind: ErrorKind::Config,
+        says: &["hidden_size", "big"],
+    },
+    Damage {
+        name: "heads that do not divide the hidden size",
+        damage: |folder| edit_config(folder, |config| config["num_attention_heads"] = json!(7)),
+        kind: ErrorKind::Config,
+        says: &["num_attention_heads", "7"],
+    },
+    Damage {
+        name: "an activation that nobody knows",
+        damage: |folder| edit_config(folder, |config| config["hidden_act"] = json!("gelo")),
+        kind: ErrorKind::Config,
+        says: &["`gelo`", "`gelu`"],
+    },
+    Damage {
+        name: "an architecture that is not supported",
+        damage: |folder| edit_config(folder, |config| config["model_type"] = json!("megatron-bert")),
+        kind: ErrorKind::UnknownArchitecture,
+        says: &["`megatron-bert`", "`bert`", "token-classification"],
+    },
+    Damage {
+        name: "a label map with a hole",
+        damage: |folder| {
+            edit_config(folder, |config| drop(config["id2label"].as_object_mut().unwrap().remove("1")))
+        },
+        kind: ErrorKind::Config,
+        says: &["id2label", "1"],
+    },
+    Damage {
+        name: "no tokenizer",
+        damage: |folder| {
+            for file in ["tokenizer.json", "vocab.txt"] {
+                let _ = fs::remove_file(folder.join(file));
+            }
+        },
+        kind: ErrorKind::MissingFile,
+        says: &["tokenizer.json", "vocab.txt"],
+    },
+    Damage {
+        name: "a broken tokenizer",
+        damage: |folder| fs::write(folder.join("tokenizer.json"), "{\"version\": \"1.0\"").unwrap(),
+        kind: ErrorKind::Tokenizer,
+        says: &["tokenizer.json"],
+    },
+    Damage {
+        name: "no weights",
+        damage: |folder| fs::remove_file(folder.join("model.safetensors")).unwrap(),
+        kind: ErrorKind::MissingFile,
+        says: &["model.safetensors", "pytorch_model.bin"],
+    },
+    Damage {
+        name: "weights that are cut short",
+        damage: |folder| {
+            let path = folder.join("model.safetensors");
+            let bytes = fs::read(&path).unwrap();
+            fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
+        },
+        kind: ErrorKind::Weights,
+        says: &["model.safetensors"],
+    },
+    Damage {
+        name: "weights that are empty",
+        damage: |folder| fs::write(folder.join("model.safetensors"), "").unwrap(),
+        kind: ErrorKind::Weights,
+        says: &["model.safetensors"],
+    },
+    Damage {
+        name: "a header that lies about sizes",
+        damage: grow_first_shape,
+        kind: ErrorKind::Weights,
+        says: &["model.safetensors"],
+    },
+    Damage {
+        name: "weights with NaN",
+        damage: |folder| {
+            let path = folder.join("model.safetensors");
+            let mut bytes = fs::read(&path).unwrap();
+            let length = bytes.len();
+            bytes[length - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+            fs::write(path, bytes).unwrap();
+        },
+        kind: ErrorKind::Weights,
+        says: &["NaN"],
+    },
+];
+
+#[test]
+fn a_damaged_model_is_refused_by_name() {
+    for row in DAMAGES {
+        let folder = copy_of("bert-ner");
+        (row.damage)(folder.path());
+        let error = load("token-classification", folder.path()).unwrap_err();
+        let report = error.report();
+        assert_eq!(error.kind(), row.kind, "{}: {report}", row.name);
+        for part in row.says {
+            assert!(report.contains(part), "{}: `{part}` is not in: {report}", row.name);
+        }
+        assert_eq!(report.lines().count(), 1, "{}: {report}", row.name);
+    }
+}
+
+/// Makes the first tensor of the header larger than its bytes: `[12` becomes `[92`.
+fn grow_first_shape(folder: &Path) {
+    let bytes = fs::read(folder.join("model.safetensors")).unwrap();
+    let key = b"\"shape\":[";
+    let at = bytes.windows(key.len()).position(|window| window == key).unwrap() + key.len();
+    let from = format!("\"shape\":[{}", char::from(bytes[at]));
+    let to = if bytes[at] == b'9' { "\"shape\":[1" } else { "\"shape\":[9" };
+    edit_header(folder, &from, to);
+}
+
+const HEADLESS: &[Architecture] = &[Architecture { model_type: "bert", heads: Heads::NONE }];
+
+#[test]
+fn an_architecture_without_the_head_says_what_it_offers() {
+    let folder = goldens().join("models/bert-ner");
+    let builder = burnpipe::pipeline("ner").model(folder.display().to_string()).architectures(HEADLESS);
+    let error = builder.load().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MissingHead);
+    assert!(error.to_string().contains("`token-classifier`"), "{error}");
+}
+
+#[test]
+fn names_that_are_not_known_are_answered_with_those_that_are() {
+    let error = burnpipe::pipeline("token-clasification").load().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnknownTask);
+    assert!(error.to_string().contains("did you mean `token-classification`"), "{error}");
+
+    let ner = load("ner", &goldens().join("models/bert-ner")).unwrap();
+    let error = ner.call_with("text", &json!({"aggregation_stategy": "simple"})).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Parameter);
+    for part in
+        ["`aggregation_stategy`", "did you mean `aggregation_strategy`", "`ignore_labels`", "`batch_size`"]
+    {
+        assert!(error.to_string().contains(part), "{error}");
+    }
+
+    let error = burnpipe::pipeline("ner").device("tpu".parse::<burnpipe::DeviceRequest>().unwrap());
+    let error = error.model(goldens().join("models/bert-ner").display().to_string()).load().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Device);
+    assert!(error.to_string().contains("`tpu`") && error.to_string().contains("`flex`"), "{error}");
+}
+
+#[test]
+fn a_text_over_the_limit_is_refused_with_the_limit_and_the_remedy() {
+    let classify = load("text-classification", &goldens().join("models/bert-sentiment")).unwrap();
+    let long = "word ".repeat(500);
+    let error = classify.call(long.as_str()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Input);
+    assert!(error.to_string().contains("at most") && error.to_string().contains("truncation"), "{error}");
+    assert!(classify.call_with(long, &json!({"truncation": true})).is_ok());
+}
+
+#[test]
+fn inputs_of_another_shape_are_refused_and_cost_only_their_own_answer() {
+    for (task, checkpoint) in [
+        ("ner", "bert-ner"),
+        ("text-classification", "bert-sentiment"),
+        ("feature-extraction", "bert-features"),
+    ] {
+        let pipeline = load(task, &goldens().join("models").join(checkpoint)).unwrap();
+        let inputs = [json!("good"), json!(3), json!(null), json!({"text": 1}), json!("good")];
+        for batch_size in [1, 2, 8] {
+            let run = RunOptions { batch_size: Some(batch_size), ..RunOptions::default() };
+            let answers = pipeline.iter_with(inputs.clone().map(Ok), &Value::Null, run).unwrap();
+            let kinds: Vec<_> =
+                answers.map(|answer| answer.map(|_| ()).map_err(|error| error.kind())).collect();
+            let refused = Err(ErrorKind::Input);
+            assert_eq!(
+                kinds,
+                [Ok(()), refused, refused, refused, Ok(())],
+                "{task} in batches of {batch_size}"
+            );
+        }
+    }
+}
+
+/// What nobody sends on purpose: Python's answer is in the goldens; here nothing may panic.
+#[test]
+fn hostile_texts_are_answered() {
+    let ner = load("ner", &goldens().join("models/bert-ner")).unwrap();
+    let texts = [
+        String::new(),
+        " \t\n ".into(),
+        "\0".into(),
+        "[CLS] [SEP] [PAD]".into(),
+        "\u{202e}abc\u{0301}\u{200d}".into(),
+        "👩‍👩‍👧‍👦".repeat(50),
+        "x".repeat(50_000),
+        "word ".repeat(10_000),
+    ];
+    let answers =
+        ner.call_with(texts.to_vec(), &json!({"aggregation_strategy": "simple", "stride": 2})).unwrap();
+    assert_eq!(answers.as_array().unwrap().len(), texts.len());
+}

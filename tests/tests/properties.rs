@@ -1,0 +1,114 @@
+//! What holds for every entry of the tables, without a test of its own.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use burnpipe::{ErrorKind, RunOptions};
+use burnpipe_tests::{case_files, difference};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde_json::Value;
+
+#[test]
+fn every_task_and_architecture_has_a_golden() {
+    let files = case_files(None).unwrap();
+    for task in burnpipe::tasks() {
+        for model_type in burnpipe::supported(task) {
+            let covered = files.iter().any(|file| file.task == task.id && file.model_type == model_type);
+            assert!(covered, "no golden for {} with {model_type}", task.id);
+        }
+    }
+}
+
+/// Long runs of mixed lengths, in batches: each answer is what the input gets alone.
+#[test]
+fn a_row_of_a_batch_equals_the_row_alone() {
+    let mut seen = BTreeMap::new();
+    for file in case_files(None).unwrap() {
+        let pipeline = file.load().unwrap();
+        for case in file.cases.iter().filter(|case| case.expected.is_some() && case.inputs.len() >= 8) {
+            *seen.entry((file.task.clone(), file.model_type.clone())).or_insert(0) += 1;
+            let alone = Value::Array(case.expected.clone().unwrap());
+            for batch_size in [1, 2, 8] {
+                let inputs = case.inputs.clone().into_iter().map(Ok);
+                let run = RunOptions { batch_size: Some(batch_size), ..RunOptions::default() };
+                let answers = pipeline.iter_with(inputs, &case.params, run).unwrap();
+                let answers: Value = answers.map(Result::unwrap).collect();
+                let difference = difference(&answers, &alone);
+                assert_eq!(
+                    difference,
+                    None,
+                    "{} {} in batches of {batch_size}",
+                    file.path.display(),
+                    case.name
+                );
+            }
+        }
+    }
+    for task in burnpipe::tasks() {
+        for model_type in burnpipe::supported(task) {
+            let key = (task.id.to_string(), model_type.to_string());
+            assert!(seen.contains_key(&key), "no case of 8 inputs for {key:?}");
+        }
+    }
+}
+
+/// The tensors of a safetensors file, to be changed and written again.
+type Tensors = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
+
+fn read_tensors(file: &Path) -> Tensors {
+    let bytes = fs::read(file).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let owned = |(name, view): (String, TensorView<'_>)| {
+        (name, (view.dtype(), view.shape().to_vec(), view.data().to_vec()))
+    };
+    tensors.tensors().into_iter().map(owned).collect()
+}
+
+fn write_tensors(file: &Path, tensors: &Tensors) {
+    let views: BTreeMap<&str, TensorView<'_>> = tensors
+        .iter()
+        .map(|(name, (dtype, shape, data))| {
+            (name.as_str(), TensorView::new(*dtype, shape.clone(), data).unwrap())
+        })
+        .collect();
+    fs::write(file, safetensors::serialize(views, None).unwrap()).unwrap();
+}
+
+#[test]
+fn every_architecture_loads_strictly_and_reports_all_that_is_wrong_at_once() {
+    for task in burnpipe::tasks() {
+        for model_type in burnpipe::supported(task) {
+            let file = case_files(Some(task.id))
+                .unwrap()
+                .into_iter()
+                .find(|file| {
+                    file.model_type == model_type && file.folder().unwrap().join("model.safetensors").exists()
+                })
+                .unwrap();
+            let folder = tempfile::tempdir().unwrap();
+            for entry in fs::read_dir(file.folder().unwrap()).unwrap() {
+                let entry = entry.unwrap();
+                fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+            }
+            let weights = folder.path().join("model.safetensors");
+            let mut tensors = read_tensors(&weights);
+            let keys: Vec<String> =
+                tensors.keys().filter(|key| key.contains("embeddings")).cloned().collect();
+            let [missing, misshaped, ..] = keys.as_slice() else { panic!("{keys:?}") };
+            tensors.remove(missing);
+            tensors.insert("surprise.weight".into(), (Dtype::F32, vec![1], vec![0; 4]));
+            let (_, shape, data) = tensors.get_mut(misshaped).unwrap();
+            data.truncate(4);
+            *shape = vec![1];
+            write_tensors(&weights, &tensors);
+            let builder = burnpipe::pipeline(task.id).model(folder.path().display().to_string());
+            let error = builder.load().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Weights, "{model_type}: {error}");
+            let message = error.to_string();
+            for part in [missing.as_str(), "surprise.weight", misshaped] {
+                assert!(message.contains(part), "{model_type}: `{part}` is not in: {message}");
+            }
+        }
+    }
+}
