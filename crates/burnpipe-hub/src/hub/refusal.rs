@@ -43,11 +43,18 @@ impl From<Error> for Failure {
 /// No answer at all.
 pub(crate) fn no_answer(url: &str, settings: &HubSettings, error: ureq::Error) -> Failure {
     let host = url.split('/').take(3).collect::<Vec<_>>().join("/");
-    let message = format!(
-        "no answer from `{host}`; check the connection, `HF_ENDPOINT` (now `{}`) and proxies, \
-         or work from the cache with `HF_HUB_OFFLINE=1`",
-        settings.endpoint
-    );
+    let message = if error.to_string().contains("certificate") {
+        format!(
+            "the certificate of `{host}` is not trusted; behind a company's proxy, \
+             set `SSL_CERT_FILE` to a PEM file with its authority"
+        )
+    } else {
+        format!(
+            "no answer from `{host}`; check the connection, `HF_ENDPOINT` (now `{}`) and proxies, \
+             or work from the cache with `HF_HUB_OFFLINE=1`",
+            settings.endpoint
+        )
+    };
     Failure { cause: Cause::Unreachable, error: Error::new(ErrorKind::Network, message).with_source(error) }
 }
 
