@@ -64,6 +64,7 @@ CHECKPOINTS: list[Checkpoint] = []
 # Seeds with which no case is fragile, where the first one tried was not good.
 SEEDS: dict[str, int] = {
     "bert-ner-cased-relative-key": 3,
+    "roberta-ner": 164,
     "roberta-ner-no-prefix-space": 6,
     "roberta-ner-decoder": 2,
     "bert-tok-json-added-tokens": 3,
@@ -73,6 +74,7 @@ SEEDS: dict[str, int] = {
     "distilbert-tok-vocab-cased": 3,
     "roberta-tok-bpe-prefix-space": 5,
     "xlm-roberta-ner": 26,
+    "xlm-roberta-ner-relative-key-query": 11,
     "xlm-roberta-tok-spm": 2,
     "xlm-roberta-tok-spm-identity": 3,
 }

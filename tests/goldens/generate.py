@@ -187,7 +187,7 @@ def write_cases(path: Path, header: dict[str, Any], entries: list[dict[str, Any]
     path.parent.mkdir(parents=True, exist_ok=True)
 
     def line(value: Any) -> str:
-        return json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False)
+        return json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False, separators=(",", ":"))
 
     lines = ",\n".join("    " + line(entry) for entry in entries)
     fields = "".join(f",\n  {line(key)}: {line(header[key])}" for key in sorted(header))
@@ -234,6 +234,15 @@ def find_seeds(chosen: list[Checkpoint]) -> None:
                 print(f"    # {spec.name}: every seed has fragile cases", flush=True)
 
 
+def remove_strangers() -> None:
+    """Deletes checkpoints and case files that are not in the table."""
+    known = {spec.case_path for spec in CHECKPOINTS} | {f"models/{spec.name}" for spec in CHECKPOINTS}
+    for path in [*HERE.glob("models/*"), *HERE.glob("cases/*/*.json")]:
+        if str(path.relative_to(HERE)) not in known:
+            print(f"removed {path.relative_to(HERE)}")
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def differences(left: Path, right: Path) -> list[str]:
     """Files that are in one folder only, or whose bytes differ."""
 
@@ -277,9 +286,6 @@ def main() -> int:
         find_seeds(chosen)
         return 0
     if not arguments.check:
-        if not arguments.only:
-            for part in ("models", "cases"):
-                shutil.rmtree(HERE / part, ignore_errors=True)
         failed = 0
         for spec in chosen:
             try:
@@ -287,6 +293,8 @@ def main() -> int:
             except Exception as error:
                 failed += 1
                 print(f"FAILED {error}: {error.__cause__}")
+        if not arguments.only:
+            remove_strangers()
         return 1 if failed else 0
 
     with tempfile.TemporaryDirectory() as scratch:
