@@ -1,0 +1,9 @@
+//! Every command but `run`.
+
+mod cache;
+mod doctor;
+mod lists;
+
+pub(crate) use cache::{cache_list, cache_remove, download};
+pub(crate) use doctor::doctor;
+pub(crate) use lists::{devices, models, tasks};

@@ -1,0 +1,11 @@
+//! What to run the task on: texts of the command line, files, standard input.
+
+mod background;
+mod csv_rows;
+mod json_file;
+mod lines;
+mod open;
+mod row;
+
+pub(crate) use open::open;
+pub(crate) use row::{Place, Row};

@@ -1,0 +1,17 @@
+//! Answers and lists for people: tables, bars, coloured text.
+//!
+//! Everything here returns text with colours; the destination takes them out where they are not
+//! wanted.
+
+mod answer;
+mod entities;
+mod labels;
+mod numbers;
+mod printable;
+mod records;
+mod style;
+mod table;
+
+pub(crate) use answer::answer;
+pub(crate) use style::{BOLD, GOOD, MISSING, PALE};
+pub(crate) use table::{Table, terminal_width};

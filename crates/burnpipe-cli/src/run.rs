@@ -1,0 +1,166 @@
+//! `burnpipe run`: inputs in, answers out.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use burnpipe::{Cancellation, Error, ErrorKind, JsonAnswers, Result, RunOptions};
+use indicatif::ProgressBar;
+use serde_json::Value;
+
+use crate::arguments::{OnError, RunArguments};
+use crate::inputs::{self, Place, Row};
+use crate::output::{self, AnswerWriter, Shown};
+use crate::{FAULT, INTERRUPTED, REFUSED, SUCCESS, interrupt, model, parameters, progress};
+
+/// Runs the command; the number is the exit code.
+///
+/// # Errors
+///
+/// When nothing can be run, or with `--on-error stop` the first input that cannot be answered.
+pub(crate) fn run(arguments: RunArguments) -> Result<u8> {
+    // What is wrong with the command line shows before a model is loaded.
+    let task = burnpipe::task(&arguments.task)?;
+    let parameters = parameters::read(arguments.params.as_deref())?;
+    let cancellation = Cancellation::default();
+    let inputs = inputs::open(arguments.inputs, &cancellation)?;
+    let writer = output::open(&arguments.output)?;
+    model::limit_threads(arguments.threads)?;
+    let pipeline = model::load(task, &arguments.model)?;
+
+    interrupt::cancels(&cancellation)?;
+    let waiting = Waiting::default();
+    let rows = Watched { rows: inputs.rows, waiting: waiting.clone(), keeps_inputs: writer.shows_inputs() };
+    let options =
+        RunOptions { batch_size: arguments.batch_size.map(Into::into), cancellation: Some(cancellation) };
+    let answers = pipeline.iter_with(rows, &parameters, options)?;
+    let bar = progress::run(inputs.count, !writer.is_on_terminal());
+    let run =
+        Run { waiting, writer, bar, on_error: arguments.on_error, n_done: 0, failures: Failures::default() };
+    run.answer_all(answers)
+}
+
+/// An input that the pipeline has read and not yet answered.
+struct Asked {
+    place: Place,
+    /// The input itself, where it is shown besides its answer.
+    input: Value,
+}
+
+/// The inputs that wait for their answers, in order.
+#[derive(Clone, Default)]
+struct Waiting(Arc<Mutex<VecDeque<Asked>>>);
+
+impl Waiting {
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Asked>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Notes each input on its way into the pipeline.
+struct Watched {
+    rows: Box<dyn Iterator<Item = Row> + Send>,
+    waiting: Waiting,
+    keeps_inputs: bool,
+}
+
+impl Iterator for Watched {
+    type Item = Result<Value>;
+
+    fn next(&mut self) -> Option<Result<Value>> {
+        let Row { place, input } = self.rows.next()?;
+        let kept = if self.keeps_inputs { input.as_ref().ok().cloned() } else { None };
+        self.waiting.queue().push_back(Asked { place, input: kept.unwrap_or_default() });
+        Some(input)
+    }
+}
+
+/// What went wrong under `--on-error skip`.
+#[derive(Default)]
+struct Failures {
+    count: u64,
+    /// Whether one of them is a fault of ours.
+    is_ours: bool,
+}
+
+/// A run on its way.
+struct Run {
+    waiting: Waiting,
+    writer: AnswerWriter,
+    bar: ProgressBar,
+    on_error: OnError,
+    n_done: u64,
+    failures: Failures,
+}
+
+impl Run {
+    fn answer_all(mut self, answers: JsonAnswers) -> Result<u8> {
+        for answer in answers {
+            if answer.as_ref().is_err_and(|error| error.kind() == ErrorKind::Cancelled) {
+                return self.interrupted();
+            }
+            let asked = self.waiting.queue().pop_front();
+            let place = asked.as_ref().map_or(Place::OnlyArgument, |asked| asked.place.clone());
+            let somebody_reads = match answer {
+                Ok(answer) => self.write(&place, asked, &answer)?,
+                Err(error) if self.on_error == OnError::Skip => self.skip(place.locate(error))?,
+                Err(error) => return self.stop(place.locate(error)),
+            };
+            if !somebody_reads {
+                return Ok(SUCCESS);
+            }
+            self.n_done += 1;
+            self.bar.inc(1);
+        }
+        self.finish()
+    }
+
+    fn write(&mut self, place: &Place, asked: Option<Asked>, answer: &Value) -> Result<bool> {
+        let is_only = *place == Place::OnlyArgument;
+        let input = asked.map(|asked| asked.input).unwrap_or_default();
+        let shown = Shown { place: (!is_only).then(|| place.to_string()), input: &input };
+        self.writer.answer(&shown, answer)
+    }
+
+    fn skip(&mut self, error: Error) -> Result<bool> {
+        self.failures.count += 1;
+        self.failures.is_ours |= error.kind() == ErrorKind::Internal;
+        self.bar.suspend(|| output::print_error(&format!("skipped: {}", error.report())));
+        self.writer.gap()
+    }
+
+    /// Ends the run with the error of an input; the answers before it are kept.
+    fn stop(self, error: Error) -> Result<u8> {
+        self.bar.finish_and_clear();
+        match self.writer.end(false)? {
+            Some(file) if self.n_done > 0 => {
+                let message =
+                    format!("{}; the {} before it are in {file}", error.report(), inputs_of(self.n_done));
+                Err(Error::new(error.kind(), message))
+            }
+            _ => Err(error),
+        }
+    }
+
+    fn interrupted(self) -> Result<u8> {
+        self.bar.finish_and_clear();
+        let place = self.writer.end(false)?.map(|file| format!(", kept in {file}"));
+        let n_done = inputs_of(self.n_done);
+        output::print_error(&format!("interrupted after {n_done}{}", place.unwrap_or_default()));
+        Ok(INTERRUPTED)
+    }
+
+    fn finish(self) -> Result<u8> {
+        self.bar.finish_and_clear();
+        self.writer.end(true)?;
+        if self.failures.count == 0 {
+            return Ok(SUCCESS);
+        }
+        let n_failed = self.failures.count;
+        output::print_error(&format!("error: {n_failed} of {} failed", inputs_of(self.n_done)));
+        Ok(if self.failures.is_ours { FAULT } else { REFUSED })
+    }
+}
+
+fn inputs_of(count: u64) -> String {
+    if count == 1 { "1 input".to_owned() } else { format!("{count} inputs") }
+}

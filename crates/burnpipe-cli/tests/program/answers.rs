@@ -1,0 +1,193 @@
+//! The bundled model gives Python's answers, however the inputs come in.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::{Files, ner, run, run_with_input, with_ner, workspace};
+
+const SENTENCE: &str = "My name is Sarah Connor, I live at 42 Oak Street in Los Angeles, \
+                        call me at 415-555-0132 or sarah.connor@example.com.";
+const SIMPLE: &str = r#"{"aggregation_strategy": "simple"}"#;
+
+/// Answers are equal when strings and whole numbers are, and scores to 1e-4.
+fn assert_same(ours: &Value, python: &Value, place: &str) {
+    match (ours, python) {
+        (Value::Array(ours), Value::Array(python)) => {
+            assert_eq!(ours.len(), python.len(), "{place}: {ours:?}");
+            for (index, (ours, python)) in ours.iter().zip(python).enumerate() {
+                assert_same(ours, python, &format!("{place}[{index}]"));
+            }
+        }
+        (Value::Object(ours), Value::Object(python)) => {
+            let keys = |object: &serde_json::Map<String, Value>| {
+                let mut keys: Vec<String> = object.keys().cloned().collect();
+                keys.sort();
+                keys
+            };
+            assert_eq!(keys(ours), keys(python), "{place}");
+            for (key, python) in python {
+                assert_same(&ours[key], python, &format!("{place}.{key}"));
+            }
+        }
+        (Value::Number(ours), Value::Number(python)) if python.is_f64() => {
+            let (ours, python) = (ours.as_f64().unwrap(), python.as_f64().unwrap());
+            assert!((ours - python).abs() < 1e-4, "{place}: {ours}, Python {python}");
+        }
+        _ => assert_eq!(ours, python, "{place}"),
+    }
+}
+
+#[test]
+fn the_bundled_model_answers_as_python_does() {
+    let path = workspace().join("tests/goldens/real/bundled-ner.json");
+    let golden: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    for case in golden["cases"].as_array().unwrap() {
+        let files = Files::new();
+        let inputs = files.write("inputs.json", case["inputs"].to_string());
+        let params = if case["params"].is_null() { json!({}) } else { case["params"].clone() };
+        let params = params.to_string();
+        for batch_size in ["1", "8"] {
+            let ran = ner(&[
+                "--inputs",
+                &inputs,
+                "--params",
+                &params,
+                "--format",
+                "json",
+                "--batch-size",
+                batch_size,
+            ]);
+            assert_same(&ran.json(), &case["expected"], &case["name"].to_string());
+        }
+    }
+}
+
+#[test]
+fn a_text_of_the_command_line_gives_the_entities_of_the_readme() {
+    let ran = ner(&["--params", SIMPLE, "--format", "json", SENTENCE]);
+    let answer = &ran.json()[0];
+    let expected = [
+        ("GIVEN_NAME", "sarah", 11, 16, 0.99584),
+        ("SURNAME", "connor", 17, 23, 0.9654),
+        ("BUILDING_NUMBER", "42", 35, 37, 0.9861),
+        ("STREET_NAME", "oak street", 38, 48, 0.9822),
+        ("CITY", "los angeles", 52, 63, 0.9222),
+    ];
+    for (entity, (label, word, start, end, score)) in answer.as_array().unwrap().iter().zip(expected) {
+        assert_eq!(entity["entity_group"], label);
+        assert_eq!(
+            (&entity["word"], &entity["start"], &entity["end"]),
+            (&json!(word), &json!(start), &json!(end))
+        );
+        assert!((entity["score"].as_f64().unwrap() - score).abs() < 1e-4, "{entity}");
+    }
+}
+
+#[test]
+fn every_way_in_gives_the_same_answers() {
+    let files = Files::new();
+    let texts = ["I am Sarah Connor.", "Zoë lives in Los Angeles, \"CA\"."];
+    let expected = ner(&["--params", SIMPLE, texts[0], texts[1]]).lines();
+    assert_eq!(expected.len(), 2);
+    let object = |text: &str| json!({"id": 1, "body": text}).to_string();
+    let (first, second) = (json!(texts[0]).to_string(), json!(texts[1]).to_string());
+    let json_array = files.write("a.json", format!("[{first},\n {second}]"));
+    let json_objects = files.write("b.json", format!("[{}, {}]", object(texts[0]), object(texts[1])));
+    let jsonl = files.write("a.jsonl", format!("{first}\n\n{second}\n"));
+    let jsonl_objects = files.write("b.jsonl", format!("{}\r\n{}", object(texts[0]), object(texts[1])));
+    let quoted = texts[1].replace('"', "\"\"");
+    let csv = files.write("a.csv", format!("id,text\n1,{}\n2,\"{quoted}\"\n", texts[0]));
+    let csv_column = files.write("b.csv", format!("body,text\n{},x\n\"{quoted}\",y\n", texts[0]));
+    let plain = format!("{}\n{}\n", texts[0], texts[1]);
+    let text = files.write("a.txt", &plain);
+    let no_extension = files.write("lines", &plain);
+    let cases: [&[&str]; 9] = [
+        &["--inputs", &json_array],
+        &["--inputs", &json_objects, "--column", "body"],
+        &["--inputs", &jsonl],
+        &["--inputs", &jsonl_objects, "--column", "body"],
+        &["--inputs", &csv],
+        &["--inputs", &csv_column, "--column", "body"],
+        &["--inputs", &text],
+        &["--inputs", &no_extension],
+        &["--inputs", &csv_column, "--column", "body", "--input-format", "csv"],
+    ];
+    for case in cases {
+        let ran = ner(&[&["--params", SIMPLE], case].concat());
+        assert_eq!(ran.lines(), expected, "{case:?}");
+    }
+    let jsonl_text = files.read("a.jsonl");
+    let piped: [(&[&str], &str); 4] = [
+        (&[], &plain),
+        (&["--inputs", "-"], &plain),
+        (&["--inputs", "-"], &jsonl_text),
+        (&["--inputs", "-", "--input-format", "csv"], &files.read("a.csv")),
+    ];
+    for (arguments, input) in piped {
+        let ran = run_with_input(&with_ner(&[&["--params", SIMPLE], arguments].concat()), input.as_bytes());
+        assert_eq!(ran.lines(), expected, "{arguments:?}");
+    }
+}
+
+#[test]
+fn parameters_may_come_from_a_file() {
+    let files = Files::new();
+    let params = format!("@{}", files.write("params.json", SIMPLE));
+    assert_eq!(ner(&["--params", &params, SENTENCE]).lines(), ner(&["--params", SIMPLE, SENTENCE]).lines());
+}
+
+#[test]
+fn threads_devices_and_types_do_not_change_the_answer() {
+    let expected = ner(&[SENTENCE]).lines();
+    for arguments in [&["--threads", "1"][..], &["--device", "cpu"], &["--device", "-1"], &["--dtype", "f32"]]
+    {
+        assert_eq!(ner(&[arguments, &[SENTENCE]].concat()).lines(), expected, "{arguments:?}");
+    }
+}
+
+#[test]
+fn answers_go_to_a_file_in_the_format_of_its_name() {
+    let files = Files::new();
+    for (name, begin) in [("a.json", "[\n["), ("a.jsonl", "[{"), ("a.out", "[{")] {
+        let ran = ner(&["--output", &files.path(name), SENTENCE]);
+        assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (Some(0), "", ""));
+        let text = files.read(name);
+        assert!(text.starts_with(begin) && text.ends_with('\n'), "{text}");
+    }
+    assert_eq!(files.names().len(), 3);
+}
+
+#[test]
+fn a_piped_table_is_plain_and_marks_the_entities() {
+    let ran = ner(&["--format", "table", "--params", SIMPLE, "I am Sarah Connor from Los Angeles."]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(!ran.out.contains('\x1b'), "{}", ran.out);
+    assert!(
+        ran.out.starts_with("I am [Sarah GIVEN_NAME] [Connor SURNAME] from [Los Angeles CITY].\n"),
+        "{}",
+        ran.out
+    );
+    assert!(ran.out.contains("entity"), "{}", ran.out);
+}
+
+#[test]
+fn no_inputs_give_no_answers() {
+    let files = Files::new();
+    let cases =
+        [("a.json", "[]", "json", "[]\n"), ("a.jsonl", "\n", "jsonl", ""), ("a.csv", "text\n", "jsonl", "")];
+    for (name, content, format, expected) in cases {
+        let ran = ner(&["--inputs", &files.write(name, content), "--format", format]);
+        assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (Some(0), expected, ""), "{name}");
+    }
+}
+
+#[test]
+fn a_local_folder_is_a_model() {
+    let folder = workspace().join("tests/goldens/models/bert-sentiment");
+    let folder = folder.to_str().unwrap();
+    let ran = run(&["run", "sentiment-analysis", "--model", folder, "--format", "json", "one", "two"]);
+    let answers = ran.json();
+    assert_eq!(answers.as_array().unwrap().len(), 2);
+    assert!(answers[0]["label"].is_string() && answers[0]["score"].is_f64(), "{answers}");
+}

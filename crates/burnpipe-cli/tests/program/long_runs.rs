@@ -1,0 +1,135 @@
+//! Runs over many inputs: order, pipes that close, Ctrl-C.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::{Files, lines, ner, program, with_ner};
+
+/// A file of so many texts, the n-th of which names the house number n.
+fn numbered(files: &Files, count: usize) -> String {
+    let rows: String = (1..=count).map(|number| format!("\"I live at {number} Oak Street.\"\n")).collect();
+    files.write("numbered.jsonl", rows)
+}
+
+fn spawn(arguments: &[&str], stdin: Stdio) -> Child {
+    let mut command = program(&with_ner(arguments));
+    command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Presses Ctrl-C.
+fn interrupt(child: &Child) {
+    let status = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+/// Waits for the end, with what was said on standard error.
+fn end_of(mut child: Child) -> (Option<i32>, String) {
+    let begin = Instant::now();
+    let code = loop {
+        match child.try_wait().unwrap() {
+            Some(status) => break status.code(),
+            None if begin.elapsed() > Duration::from_secs(60) => {
+                child.kill().unwrap();
+                panic!("the program does not end");
+            }
+            None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    let mut error = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut error).unwrap();
+    (code, error)
+}
+
+/// The house number in an answer.
+fn house(answer: &Value) -> Option<usize> {
+    let entities = answer.as_array()?;
+    let number = entities.iter().find(|entity| entity["entity"] == "B-BUILDING_NUMBER")?;
+    number["word"].as_str()?.parse().ok()
+}
+
+#[test]
+fn two_thousand_answers_come_in_the_order_of_their_inputs() {
+    let files = Files::new();
+    let answers = ner(&["--inputs", &numbered(&files, 2000), "--batch-size", "16"]).lines();
+    assert_eq!(answers.len(), 2000);
+    let houses: Vec<(usize, usize)> =
+        answers.iter().enumerate().filter_map(|(index, answer)| Some((index + 1, house(answer)?))).collect();
+    assert!(houses.len() > 1000, "only {} houses were found", houses.len());
+    assert!(houses.iter().all(|(line, house)| line == house), "{houses:?}");
+}
+
+#[test]
+fn ctrl_c_keeps_the_lines_that_are_done() {
+    let files = Files::new();
+    let path = numbered(&files, 100_000);
+    let mut child = spawn(&["--inputs", &path, "--batch-size", "16"], Stdio::null());
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut text = String::new();
+    for _ in 0..5 {
+        out.read_line(&mut text).unwrap();
+    }
+    interrupt(&child);
+    out.read_to_string(&mut text).unwrap();
+    let (code, error) = end_of(child);
+    assert_eq!(code, Some(130), "{error}");
+    assert!(text.ends_with('\n'));
+    let n_lines = lines(&text).len();
+    assert!((5..100_000).contains(&n_lines));
+    assert_eq!(error, format!("interrupted after {n_lines} inputs\n"));
+}
+
+#[test]
+fn ctrl_c_closes_the_array_of_a_json_file() {
+    let files = Files::new();
+    let path = numbered(&files, 100_000);
+    let output = files.path("out.json");
+    let child = spawn(&["--inputs", &path, "--output", &output], Stdio::null());
+    let begin = Instant::now();
+    let partial = files.path("out.json.partial");
+    while std::fs::metadata(&partial).map_or(0, |file| file.len()) < 1000 {
+        assert!(begin.elapsed() < Duration::from_secs(60), "no answers come");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    interrupt(&child);
+    let (code, error) = end_of(child);
+    assert_eq!(code, Some(130), "{error}");
+    assert!(error.starts_with("interrupted after ") && error.contains("out.json.partial"), "{error}");
+    assert_eq!(error.lines().count(), 1);
+    let answers: Vec<Value> = serde_json::from_str(&files.read("out.json.partial")).unwrap();
+    assert!(!answers.is_empty());
+}
+
+#[test]
+fn ctrl_c_ends_a_run_that_waits_for_its_input() {
+    let mut child = spawn(&[], Stdio::piped());
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"I am Sarah.\nI am Bob.\n").unwrap();
+    stdin.flush().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut text = String::new();
+    for _ in 0..2 {
+        // The answers come while the stream of inputs is still open.
+        out.read_line(&mut text).unwrap();
+    }
+    interrupt(&child);
+    let (code, error) = end_of(child);
+    assert_eq!((code, error.as_str()), (Some(130), "interrupted after 2 inputs\n"));
+    assert_eq!(lines(&text).len(), 2);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let files = Files::new();
+    let path = numbered(&files, 100_000);
+    for format in ["jsonl", "json", "table"] {
+        let mut child = spawn(&["--inputs", &path, "--format", format], Stdio::null());
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        drop(out);
+        assert_eq!(end_of(child), (Some(0), String::new()), "{format}");
+    }
+}

@@ -1,0 +1,11 @@
+//! Runs the built program as a user does: command lines in; exit codes, standard output and
+//! standard error out. The answers are checked against Python's.
+
+#![cfg(feature = "bundled")]
+#![allow(clippy::panic, clippy::unwrap_used)]
+
+mod answers;
+mod lists;
+mod long_runs;
+mod refusals;
+mod support;
