@@ -79,7 +79,8 @@ impl BertConfig {
 }
 
 /// Heads of pre-training, of other tasks and of old buffers, which HF leaves alone too.
-const IGNORED: &[&str] = &["position_ids", "cls", "pooler", "classifier", "qa_outputs", "crossattention"];
+const IGNORED: &[&str] =
+    &["position_ids", "token_type_ids", "cls", "pooler", "classifier", "qa_outputs", "crossattention"];
 
 fn names(is_base_model: bool, ignored: &'static [&'static str]) -> WeightNames {
     WeightNames { base_model_prefix: "bert", is_base_model, renames: BertEncoder::RENAMES, ignored }
@@ -97,7 +98,10 @@ fn load_sequence_classifier(context: &LoadContext<'_>) -> Result<BertForSequence
         bert: BertModel::new(&config, true, context.placement)?,
         classifier: Linear::new(config.hidden_size, labels, context.placement),
     };
-    context.fill(model, &names(false, &["position_ids", "cls", "qa_outputs", "crossattention"]))
+    context.fill(
+        model,
+        &names(false, &["position_ids", "token_type_ids", "cls", "qa_outputs", "crossattention"]),
+    )
 }
 
 fn load_token_classifier(context: &LoadContext<'_>) -> Result<BertForTokenClassification> {
@@ -107,7 +111,10 @@ fn load_token_classifier(context: &LoadContext<'_>) -> Result<BertForTokenClassi
         bert: BertModel::new(&config, false, context.placement)?,
         classifier: Linear::new(config.hidden_size, labels, context.placement),
     };
-    context.fill(model, &names(false, &["position_ids", "cls", "pooler", "qa_outputs", "crossattention"]))
+    context.fill(
+        model,
+        &names(false, &["position_ids", "token_type_ids", "cls", "pooler", "qa_outputs", "crossattention"]),
+    )
 }
 
 /// The scores of a whole text's labels, from its pooled first token.

@@ -88,7 +88,15 @@ fn names(is_base_model: bool, ignored: &'static [&'static str]) -> WeightNames {
 
 fn load_encoder(context: &LoadContext<'_>) -> Result<RobertaModel> {
     let config = context.checkpoint.config()?.parse()?;
-    let ignored = &["position_ids", "lm_head", "pooler", "classifier", "qa_outputs", "crossattention"];
+    let ignored = &[
+        "position_ids",
+        "token_type_ids",
+        "lm_head",
+        "pooler",
+        "classifier",
+        "qa_outputs",
+        "crossattention",
+    ];
     context.fill(RobertaModel::new(&config, context.placement)?, &names(true, ignored))
 }
 
@@ -103,7 +111,13 @@ fn load_sequence_classifier(context: &LoadContext<'_>) -> Result<RobertaForSeque
             out_proj: Linear::new(size, labels, placement),
         },
     };
-    context.fill(model, &names(false, &["position_ids", "lm_head", "pooler", "qa_outputs", "crossattention"]))
+    context.fill(
+        model,
+        &names(
+            false,
+            &["position_ids", "token_type_ids", "lm_head", "pooler", "qa_outputs", "crossattention"],
+        ),
+    )
 }
 
 fn load_token_classifier(context: &LoadContext<'_>) -> Result<RobertaForTokenClassification> {
@@ -113,7 +127,13 @@ fn load_token_classifier(context: &LoadContext<'_>) -> Result<RobertaForTokenCla
         roberta: RobertaModel::new(&config, context.placement)?,
         classifier: Linear::new(config.hidden_size, labels, context.placement),
     };
-    context.fill(model, &names(false, &["position_ids", "lm_head", "pooler", "qa_outputs", "crossattention"]))
+    context.fill(
+        model,
+        &names(
+            false,
+            &["position_ids", "token_type_ids", "lm_head", "pooler", "qa_outputs", "crossattention"],
+        ),
+    )
 }
 
 /// The scores of a whole text's labels, from its first token.

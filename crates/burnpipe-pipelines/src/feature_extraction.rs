@@ -15,7 +15,7 @@ use burnpipe_text::{EncodeOptions, TextInput, Tokenizer, Truncation};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::text_features::{collate, read_back, token_row};
+use crate::text_features::{collate, read_back, token_row, with_text_pair};
 use crate::{LoadTask, TaskContext};
 
 mod sentence_transformers;
@@ -34,6 +34,8 @@ pub struct FeatureExtraction {
 /// The parameters of [`FeatureExtraction`].
 #[derive(Clone, Debug, Default)]
 pub struct FeatureExtractionOptions {
+    /// A second text for every input.
+    pub text_pair: Option<String>,
     /// How the text is tokenized.
     pub tokenizer: EncodeOptions,
     /// Python's `return_tensors`; the numbers are the same either way.
@@ -175,6 +177,7 @@ impl Task for FeatureExtraction {
             }
             (input, _) => input,
         };
+        let input = with_text_pair(input, options.text_pair.as_deref());
         let windows = self.tokenizer.encode(&input, &encode)?;
         Ok(windows.first().map(|window| Ok(token_row(window, &self.tokenizer, &encode))).into_iter())
     }
@@ -267,7 +270,16 @@ impl JsonTask for FeatureExtraction {
             let message = "parameter `normalize` scales one vector: it needs `pooling`, such as `mean`";
             return Err(Error::new(ErrorKind::Parameter, message));
         }
+        let text_pair = match kwargs.remove("text_pair") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) => Some(text),
+            Some(other) => {
+                let message = format!("parameter `tokenize_kwargs.text_pair`: `{other}` is not a text");
+                return Err(Error::new(ErrorKind::Parameter, message));
+            }
+        };
         Ok(FeatureExtractionOptions {
+            text_pair,
             tokenizer: EncodeOptions::from_kwargs(&kwargs)?,
             return_tensors: own.return_tensors.unwrap_or(false),
             pooling: own.pooling,

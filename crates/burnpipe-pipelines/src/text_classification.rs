@@ -6,13 +6,15 @@
 //!
 //! Reference: `pipelines/text_classification.py` of transformers 4.56.2.
 
-use burnpipe_core::{Error, ErrorKind, JsonTask, Label, Result, Task, parse_parameters, quoted, suggestion};
+use burnpipe_core::{
+    Error, ErrorContext, ErrorKind, JsonTask, Label, Result, Task, parse_parameters, quoted, suggestion,
+};
 use burnpipe_nn::{Heads, SequenceClassifier, TokenRow};
 use burnpipe_text::{EncodeOptions, TextInput, Tokenizer};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::text_features::{argmax, collate, read_back, softmax, token_row};
+use crate::text_features::{argmax, collate, read_back, softmax, token_row, with_text_pair};
 use crate::{LoadTask, TaskContext};
 
 /// Labels of a text or a pair of texts.
@@ -33,6 +35,10 @@ pub struct TextClassificationOptions {
     pub return_all_scores: Option<bool>,
     /// What makes scores of logits; `None` for what the model's config asks for.
     pub function_to_apply: Option<FunctionToApply>,
+    /// A second text for every input that is a text alone.
+    pub text_pair: Option<String>,
+    /// Whether the texts of inputs are lists of words.
+    pub is_split_into_words: bool,
     /// How the text is tokenized.
     pub tokenizer: EncodeOptions,
 }
@@ -136,6 +142,7 @@ impl Task for TextClassification {
         input: TextInput,
         options: &Self::Options,
     ) -> Result<impl Iterator<Item = Result<TokenRow>> + Send + use<>> {
+        let input = with_text_pair(input, options.text_pair.as_deref());
         let windows = self.tokenizer.encode(&input, &options.tokenizer)?;
         let row = windows.first().map(|window| Ok(token_row(window, &self.tokenizer, &options.tokenizer)));
         Ok(row.into_iter())
@@ -164,12 +171,24 @@ impl Task for TextClassification {
     }
 }
 
+/// The parameters that are not the tokenizer's.
+const OWN_PARAMETERS: [&str; 6] = [
+    "top_k",
+    "return_all_scores",
+    "function_to_apply",
+    "tokenizer_kwargs",
+    "text_pair",
+    "is_split_into_words",
+];
+
 impl JsonTask for TextClassification {
     const PARAMETERS: &'static [&'static str] = &[
         "top_k",
         "return_all_scores",
         "function_to_apply",
         "tokenizer_kwargs",
+        "text_pair",
+        "is_split_into_words",
         "add_special_tokens",
         "max_length",
         "padding",
@@ -191,9 +210,13 @@ impl JsonTask for TextClassification {
             function_to_apply: Option<String>,
             #[serde(default)]
             tokenizer_kwargs: Option<Map<String, Value>>,
+            #[serde(default)]
+            text_pair: Option<String>,
+            #[serde(default)]
+            is_split_into_words: Option<bool>,
         }
         let (own, mut tokenizer): (Map<_, _>, Map<_, _>) =
-            parameters.into_iter().partition(|(name, _)| Self::PARAMETERS[..4].contains(&name.as_str()));
+            parameters.into_iter().partition(|(name, _)| OWN_PARAMETERS.contains(&name.as_str()));
         let top_k = parse_top_k(own.get("top_k"))?;
         let own: Own = parse_parameters(own)?;
         tokenizer.extend(own.tokenizer_kwargs.unwrap_or_default());
@@ -202,12 +225,14 @@ impl JsonTask for TextClassification {
             top_k,
             return_all_scores: own.return_all_scores,
             function_to_apply: function.transpose()?,
+            text_pair: own.text_pair,
+            is_split_into_words: own.is_split_into_words.unwrap_or(false),
             tokenizer: EncodeOptions::from_kwargs(&tokenizer)?,
         })
     }
 
-    fn parse_input(input: Value, _: &Self::Options) -> Result<TextInput> {
-        parse_text_or_pair(input)
+    fn parse_input(input: Value, options: &Self::Options) -> Result<TextInput> {
+        if options.is_split_into_words { parse_words(input) } else { parse_text_or_pair(input) }
     }
 
     fn to_json(
@@ -272,4 +297,20 @@ fn parse_text_or_pair(input: Value) -> Result<TextInput> {
         },
         _ => shape(),
     }
+}
+
+/// `{"text": [words], "text_pair": [words]}`, as Python's tokenizers take words.
+fn parse_words(input: Value) -> Result<TextInput> {
+    #[derive(Deserialize)]
+    struct Words {
+        text: Vec<String>,
+        #[serde(default)]
+        text_pair: Option<Vec<String>>,
+    }
+    let message = "with `is_split_into_words` the input must be an object {\"text\": [words]}";
+    let words: Words = serde_json::from_value(input).context(ErrorKind::Input, || message)?;
+    Ok(match words.text_pair {
+        Some(words_pair) => TextInput::WordsPair { words: words.text, words_pair },
+        None => TextInput::Words(words.text),
+    })
 }

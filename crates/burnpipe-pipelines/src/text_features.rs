@@ -3,7 +3,7 @@
 use burn::tensor::{DType, Tensor};
 use burnpipe_core::{Error, ErrorKind, Result};
 use burnpipe_nn::{Filling, TokenBatch, TokenRow};
-use burnpipe_text::{EncodeOptions, Encoding, Tokenizer};
+use burnpipe_text::{EncodeOptions, Encoding, TextInput, Tokenizer};
 
 /// An encoding as the model takes it.
 pub(crate) fn token_row(encoding: &Encoding, tokenizer: &Tokenizer, options: &EncodeOptions) -> TokenRow {
@@ -12,6 +12,14 @@ pub(crate) fn token_row(encoding: &Encoding, tokenizer: &Tokenizer, options: &En
         input_ids: encoding.ids.clone(),
         attention_mask: encoding.attention_mask.iter().map(seen).collect(),
         token_type_ids: tokenizer.returns_token_type_ids(options).then(|| encoding.type_ids.clone()),
+    }
+}
+
+/// A text alone gets the second text that the call gives for all, if it does.
+pub(crate) fn with_text_pair(input: TextInput, text_pair: Option<&str>) -> TextInput {
+    match (input, text_pair) {
+        (TextInput::Text(text), Some(pair)) => TextInput::Pair { text, text_pair: pair.to_string() },
+        (input, _) => input,
     }
 }
 

@@ -223,7 +223,8 @@ impl TokenClassification {
             let start = offsets.0 + shift.unwrap_or(&0);
             let end = offsets.1 + shift.unwrap_or(&0);
             let text = sentence.get(start..end.min(sentence.len())).unwrap_or_default();
-            let token = &encoding.tokens[index];
+            // The id's own name: the encoding's token may be as the text writes it.
+            let token = self.tokenizer.id_to_token(encoding.ids[index]).unwrap_or_default();
             let unknown = Some(encoding.ids[index]) == self.tokenizer.unk_token_id();
             let continues = if has_prefix {
                 token.chars().count() != text.len()
@@ -232,7 +233,7 @@ impl TokenClassification {
                 start > 0 && !before.unwrap_or_default().contains(&' ')
             };
             pre_entities.push(PreEntity {
-                word: if unknown { text.iter().collect() } else { token.clone() },
+                word: if unknown { text.iter().collect() } else { token },
                 scores: softmax(logits),
                 index,
                 start,
@@ -367,7 +368,10 @@ impl JsonTask for TokenClassification {
 
     fn is_one_input(input: &Value, options: &Self::Options) -> bool {
         match input {
-            Value::Array(elements) => options.is_split_into_words && !elements.iter().all(Value::is_array),
+            // An empty list is no list of inputs: Python, too, asks for at least one.
+            Value::Array(elements) => {
+                elements.is_empty() || options.is_split_into_words && !elements.iter().all(Value::is_array)
+            }
             _ => true,
         }
     }

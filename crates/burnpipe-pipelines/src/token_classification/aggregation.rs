@@ -152,20 +152,23 @@ fn group_entity(members: &[Labelled], tokenizer: &Tokenizer) -> Result<Entity> {
 }
 
 /// Of entities that overlap, found in neighbouring windows, keeps the longest or else the surest.
+///
+/// The first one is compared with itself, too, as in Python: one without length stays twice.
 pub(super) fn merge_overlapping(mut entities: Vec<Entity>) -> Vec<Entity> {
     entities.sort_by_key(|entity| entity.start);
-    let mut kept: Vec<Entity> = Vec::new();
+    let Some(mut last) = entities.first().cloned() else { return entities };
+    let mut kept = Vec::new();
     for entity in entities {
-        match kept.last_mut() {
-            Some(last) if last.start <= entity.start && entity.start < last.end => {
-                let (length, last_length) =
-                    (entity.end.saturating_sub(entity.start), last.end.saturating_sub(last.start));
-                if length > last_length || length == last_length && entity.score > last.score {
-                    *last = entity;
-                }
+        if last.start <= entity.start && entity.start < last.end {
+            let length = entity.end.saturating_sub(entity.start);
+            let last_length = last.end.saturating_sub(last.start);
+            if length > last_length || length == last_length && entity.score > last.score {
+                last = entity;
             }
-            _ => kept.push(entity),
+        } else {
+            kept.push(std::mem::replace(&mut last, entity));
         }
     }
+    kept.push(last);
     kept
 }
