@@ -211,7 +211,9 @@ def generate(spec: Checkpoint, root: Path) -> None:
     assert size <= 300_000, f"{spec.name} has {size} bytes"
     print(f"{spec.name}: {len(entries)} cases, {size // 1000} kB")
     if spec.same_as is not None:
-        other = json.loads((root / "cases" / spec.task / f"{spec.same_as}.json").read_text(encoding="utf-8"))
+        path = Path("cases") / spec.task / f"{spec.same_as}.json"
+        there = root / path if (root / path).exists() else HERE / path
+        other = json.loads(there.read_text(encoding="utf-8"))
         theirs = {entry["name"]: entry for entry in other["cases"]}
         for entry in entries:
             if not same_shape(entry, theirs.get(entry["name"]), 1e-5):
