@@ -74,7 +74,6 @@ SEEDS: dict[str, int] = {
     "distilbert-tok-vocab-cased": 3,
     "roberta-tok-bpe-prefix-space": 5,
     "xlm-roberta-ner": 26,
-    "xlm-roberta-ner-relative-key-query": 11,
     "xlm-roberta-tok-spm": 2,
     "xlm-roberta-tok-spm-identity": 3,
 }
