@@ -117,7 +117,7 @@ impl CaseFile {
     pub fn load(&self) -> Result<AnyPipeline> {
         let folder = self.folder().with_context(|| format!("`{}` is not here", self.model))?;
         let builder = burnpipe::pipeline(self.task.as_str()).model(folder.display().to_string());
-        let pipeline = builder.device(device().parse::<burnpipe::DeviceRequest>()?).load();
+        let pipeline = builder.device(device().as_str()).load();
         pipeline.map_err(|error| anyhow::anyhow!("{}: {}", self.path.display(), error.report()))
     }
 

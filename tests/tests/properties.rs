@@ -1,5 +1,7 @@
 //! What holds for every entry of the tables, without a test of its own.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -99,9 +101,7 @@ fn every_architecture_loads_strictly_and_reports_all_that_is_wrong_at_once() {
             tensors.remove(missing);
             let surprise = format!("{missing}.surprise");
             tensors.insert(surprise.clone(), (Dtype::F32, vec![1], vec![0; 4]));
-            let (_, shape, data) = tensors.get_mut(misshaped).unwrap();
-            data.truncate(4);
-            *shape = vec![1];
+            tensors.insert(misshaped.clone(), (Dtype::F32, vec![1], vec![0; 4]));
             write_tensors(&weights, &tensors);
             let builder = burnpipe::pipeline(task.id).model(folder.path().display().to_string());
             let error = builder.load().unwrap_err();

@@ -9,7 +9,7 @@ mod tables;
 const USAGE: &str = "\
 usage: cargo xtask <chore>
 
-  tables [--check]   writes the support tables of README.md from the code, or says that they differ
+  tables             writes the support tables of README.md from the code
   goldens [ARG ..]   regenerates tests/goldens from Python (needs a Python with tests/goldens/requirements.txt;
                      $BURNPIPE_PYTHON names it); arguments go to generate.py
   size               lines of code per crate";
@@ -19,7 +19,6 @@ fn main() -> Result<()> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["tables"] => tables::write(),
-        ["tables", "--check"] => tables::check(),
         ["goldens", arguments @ ..] => goldens::generate(arguments),
         ["size"] => size::print(),
         _ => bail!("{USAGE}"),

@@ -56,6 +56,13 @@ impl FromStr for DeviceRequest {
     }
 }
 
+/// As [`parse`](str::parse), for builders; a text that names no device is refused when it is opened.
+impl From<&str> for DeviceRequest {
+    fn from(text: &str) -> Self {
+        text.parse().unwrap_or_else(|_| Self { backend: Some(text.to_string()), index: 0 })
+    }
+}
+
 impl From<i64> for DeviceRequest {
     fn from(id: i64) -> Self {
         match usize::try_from(id) {

@@ -13,7 +13,7 @@ pub fn suggestion<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> S
     let known: Vec<&str> = known.into_iter().collect();
     let mut near: Vec<(f64, &str)> = known
         .iter()
-        .map(|&candidate| (strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .map(|&candidate| (similarity(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
         .filter(|&(similarity, _)| similarity > 0.85)
         .collect();
     near.sort_by(|left, right| right.0.total_cmp(&left.0));
@@ -23,6 +23,12 @@ pub fn suggestion<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> S
     } else {
         format!("did you mean {}?", quoted(near.into_iter().map(|(_, candidate)| candidate)))
     }
+}
+
+/// From 0 to 1; a slip of one letter in a short name counts as near.
+fn similarity(name: &str, candidate: &str) -> f64 {
+    let slip = strsim::osa_distance(name, candidate) == 1;
+    strsim::jaro_winkler(name, candidate).max(if slip { 0.9 } else { 0.0 })
 }
 
 /// Names in backticks, joined by commas.

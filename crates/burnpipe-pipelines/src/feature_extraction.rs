@@ -223,7 +223,7 @@ fn pool(raw: &FeatureExtractionRaw, size: usize, pooling: Pooling) -> Vec<f32> {
     let mut seen = vectors.filter(|(_, seen)| **seen).map(|(vector, _)| vector);
     match pooling {
         Pooling::Cls => seen.next().map(<[f32]>::to_vec).unwrap_or_default(),
-        Pooling::Last => seen.last().map(<[f32]>::to_vec).unwrap_or_default(),
+        Pooling::Last => seen.next_back().map(<[f32]>::to_vec).unwrap_or_default(),
         Pooling::Max => {
             let mut greatest = vec![f32::NEG_INFINITY; size];
             seen.for_each(|vector| {

@@ -9,7 +9,7 @@
 
 use burnpipe_core::{Error, ErrorKind, JsonTask, Result, Task, parse_parameters};
 use burnpipe_nn::{Heads, TokenClassifier, TokenRow};
-use burnpipe_text::{EncodeOptions, Encoding, TextInput, Tokenizer, Truncation};
+use burnpipe_text::{EncodeOptions, Encoding, Padding, TextInput, Tokenizer, Truncation};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -28,7 +28,7 @@ pub struct TokenClassification {
 }
 
 /// The parameters of [`TokenClassification`].
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct TokenClassificationOptions {
     /// How tokens become entities; `None` is [`AggregationStrategy::None`].
@@ -47,21 +47,6 @@ pub struct TokenClassificationOptions {
     pub stride: Option<usize>,
     /// The place of each token in the text, instead of the tokenizer's.
     pub offset_mapping: Option<OffsetMapping>,
-}
-
-impl Default for TokenClassificationOptions {
-    fn default() -> Self {
-        Self {
-            aggregation_strategy: None,
-            ignore_labels: None,
-            grouped_entities: None,
-            ignore_subwords: None,
-            is_split_into_words: false,
-            delimiter: None,
-            stride: None,
-            offset_mapping: None,
-        }
-    }
 }
 
 /// Where each token stands, from and to, in code points.
@@ -197,7 +182,11 @@ impl TokenClassification {
                 "parameter `stride` needs an `aggregation_strategy` other than `none`, such as `simple`";
             return refused(message.into());
         }
-        Ok(EncodeOptions { return_overflowing_tokens: true, stride, ..encode })
+        // Python pads the windows of a text to one length on the tokenizer's side, which moves the
+        // positions of a short last window when that side is the left.
+        let padded = self.tokenizer.pad_token_id().is_some();
+        let padding = if padded { Padding::Longest } else { Padding::DoNotPad };
+        Ok(EncodeOptions { return_overflowing_tokens: true, stride, padding, ..encode })
     }
 
     fn pre_entities(

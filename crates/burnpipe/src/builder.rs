@@ -12,7 +12,7 @@ use crate::devices;
 ///
 /// ```no_run
 /// # fn main() -> burnpipe::Result<()> {
-/// let classify = burnpipe::pipeline("sentiment-analysis").device("cpu".parse()?).load()?;
+/// let classify = burnpipe::pipeline("sentiment-analysis").device("cpu").load()?;
 /// let answer = classify.call("This is wonderful")?;
 /// assert_eq!(answer[0]["label"], "POSITIVE");
 /// # Ok(())
