@@ -6,8 +6,7 @@ use burnpipe::Checkpoint;
 pub(crate) const NAME: &str = "bundled";
 
 /// What it is, for `doctor`.
-pub(crate) const ABOUT: &str =
-    "Rampart, finds personal data in English text; CC BY 4.0, (c) 2026 National Design Studio";
+pub(crate) const ABOUT: &str = "Rampart, CC BY 4.0, (c) 2026 National Design Studio";
 
 /// The model, in a build that carries it.
 #[cfg(feature = "bundled")]

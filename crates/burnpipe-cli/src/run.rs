@@ -30,12 +30,21 @@ pub(crate) fn run(arguments: RunArguments) -> Result<u8> {
     interrupt::cancels(&cancellation)?;
     let waiting = Waiting::default();
     let rows = Watched { rows: inputs.rows, waiting: waiting.clone(), keeps_inputs: writer.shows_inputs() };
-    let options =
-        RunOptions { batch_size: arguments.batch_size.map(Into::into), cancellation: Some(cancellation) };
+    let options = RunOptions {
+        batch_size: arguments.batch_size.map(Into::into),
+        cancellation: Some(cancellation.clone()),
+    };
     let answers = pipeline.iter_with(rows, &parameters, options)?;
     let bar = progress::run(inputs.count, !writer.is_on_terminal());
-    let run =
-        Run { waiting, writer, bar, on_error: arguments.on_error, n_done: 0, failures: Failures::default() };
+    let run = Run {
+        waiting,
+        cancellation,
+        writer,
+        bar,
+        on_error: arguments.on_error,
+        n_done: 0,
+        failures: Failures::default(),
+    };
     run.answer_all(answers)
 }
 
@@ -85,6 +94,7 @@ struct Failures {
 /// A run on its way.
 struct Run {
     waiting: Waiting,
+    cancellation: Cancellation,
     writer: AnswerWriter,
     bar: ProgressBar,
     on_error: OnError,
@@ -111,7 +121,8 @@ impl Run {
             self.n_done += 1;
             self.bar.inc(1);
         }
-        self.finish()
+        // A stream that kept us waiting ends early after Ctrl-C.
+        if self.cancellation.is_cancelled() { self.interrupted() } else { self.finish() }
     }
 
     fn write(&mut self, place: &Place, asked: Option<Asked>, answer: &Value) -> Result<bool> {

@@ -85,7 +85,7 @@ pub(crate) fn shape_name(value: &Value) -> &'static str {
     }
 }
 
-/// The error for a text that is not JSON; `first_line` is the number of its first line.
+/// The error for a line or an element that is not JSON; the place of it is known to its row.
 pub(crate) fn json_error(error: &serde_json::Error) -> Error {
     let text = error.to_string();
     let reason = text.split(" at line ").next().unwrap_or(&text);

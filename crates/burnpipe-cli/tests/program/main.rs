@@ -1,7 +1,7 @@
 //! Runs the built program as a user does: command lines in; exit codes, standard output and
 //! standard error out. The answers are checked against Python's.
 
-#![cfg(feature = "bundled")]
+#![cfg(all(unix, feature = "bundled"))]
 #![allow(clippy::panic, clippy::unwrap_used)]
 
 mod answers;

@@ -122,3 +122,31 @@ impl Files {
 pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
+
+/// Answers are equal when strings and whole numbers are, and scores to 1e-4.
+pub(crate) fn assert_same(ours: &Value, python: &Value, place: &str) {
+    match (ours, python) {
+        (Value::Array(ours), Value::Array(python)) => {
+            assert_eq!(ours.len(), python.len(), "{place}: {ours:?}");
+            for (index, (ours, python)) in ours.iter().zip(python).enumerate() {
+                assert_same(ours, python, &format!("{place}[{index}]"));
+            }
+        }
+        (Value::Object(ours), Value::Object(python)) => {
+            let keys = |object: &serde_json::Map<String, Value>| {
+                let mut keys: Vec<String> = object.keys().cloned().collect();
+                keys.sort();
+                keys
+            };
+            assert_eq!(keys(ours), keys(python), "{place}");
+            for (key, python) in python {
+                assert_same(&ours[key], python, &format!("{place}.{key}"));
+            }
+        }
+        (Value::Number(ours), Value::Number(python)) if python.is_f64() => {
+            let (ours, python) = (ours.as_f64().unwrap(), python.as_f64().unwrap());
+            assert!((ours - python).abs() < 1e-4, "{place}: {ours}, Python {python}");
+        }
+        _ => assert_eq!(ours, python, "{place}"),
+    }
+}
