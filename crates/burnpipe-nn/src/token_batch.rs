@@ -90,7 +90,7 @@ impl TokenBatch {
     pub fn check(&self, vocabulary: usize, token_types: Option<usize>, positions: usize) -> Result<()> {
         if self.tokens > positions {
             let message = format!(
-                "the text has {} tokens and the model takes at most {positions}; shorten it, or cut it with `truncation: true`",
+                "the text has {} tokens and the model takes at most {positions}; shorten it, or cut it by `truncation` where the task takes it",
                 self.tokens
             );
             return Err(Error::new(ErrorKind::Input, message));
