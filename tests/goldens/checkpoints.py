@@ -74,6 +74,7 @@ SEEDS: dict[str, int] = {
     "distilbert-tok-vocab-cased": 3,
     "roberta-tok-bpe-prefix-space": 5,
     "xlm-roberta-ner": 26,
+    "xlm-roberta-ner-relative-key-query": 11,
     "xlm-roberta-tok-spm": 2,
     "xlm-roberta-tok-spm-identity": 3,
 }
@@ -235,6 +236,7 @@ ACTIVATIONS = {
     "relu2": 0.25,
     "relu6": 1.8,
     "sigmoid": 0.4,
+    "xielu": 0.25,
 }
 for activation, std in ACTIVATIONS.items():
     add(

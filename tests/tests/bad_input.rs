@@ -95,6 +95,12 @@ const DAMAGES: &[Damage] = &[
         says: &["id2label", "1"],
     },
     Damage {
+        name: "a label map without labels",
+        damage: |folder| edit_config(folder, |config| config["id2label"] = json!({})),
+        kind: ErrorKind::Config,
+        says: &["id2label", "no labels"],
+    },
+    Damage {
         name: "no tokenizer",
         damage: |folder| {
             for file in ["tokenizer.json", "vocab.txt"] {

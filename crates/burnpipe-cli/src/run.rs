@@ -21,6 +21,7 @@ pub(crate) fn run(arguments: RunArguments) -> Result<u8> {
     // What is wrong with the command line shows before a model is loaded.
     let task = burnpipe::task(&arguments.task)?;
     let parameters = parameters::read(arguments.params.as_deref())?;
+    (task.check_parameters)(&parameters)?;
     let cancellation = Cancellation::default();
     let inputs = inputs::open(arguments.inputs, &cancellation)?;
     let writer = output::open(&arguments.output)?;

@@ -190,10 +190,17 @@ fn object(parameters: &Value) -> Result<Map<String, Value>> {
 /// The parameters that every pipeline call takes besides the task's own.
 const RUN_PARAMETERS: [&str; 1] = ["batch_size"];
 
-fn options_of<T: JsonTask>(
-    pipeline: &Pipeline<T>,
-    parameters: &Map<String, Value>,
-) -> Result<(Pipeline<T>, T::Options)> {
+/// Checks the parameters of a call before there is a pipeline to call.
+///
+/// # Errors
+///
+/// When a parameter is not known or has a value that it cannot take.
+pub fn check_parameters<T: JsonTask>(parameters: &Value) -> Result<()> {
+    parse_call::<T>(object(parameters)?).map(drop)
+}
+
+/// The batch size, if said, and the task's own options.
+fn parse_call<T: JsonTask>(mut parameters: Map<String, Value>) -> Result<(Option<usize>, T::Options)> {
     let known = || T::PARAMETERS.iter().chain(&RUN_PARAMETERS).copied();
     if let Some(unknown) = parameters.keys().find(|name| !known().any(|parameter| parameter == name.as_str()))
     {
@@ -202,19 +209,25 @@ fn options_of<T: JsonTask>(
         let message = format!("unknown parameter `{unknown}`{near}; known: {}", quoted(known()));
         return Err(Error::new(ErrorKind::Parameter, message));
     }
-    let mut parameters = parameters.clone();
-    let mut pipeline = pipeline.clone();
-    if let Some(batch_size) = parameters.remove("batch_size") {
-        let size = batch_size.as_u64().and_then(|size| usize::try_from(size).ok()).filter(|&size| size > 0);
-        let error = || {
-            Error::new(
-                ErrorKind::Parameter,
-                format!("parameter `batch_size`: `{batch_size}` is not a number above 0"),
-            )
-        };
-        pipeline = pipeline.with_batch_size(size.ok_or_else(error)?);
-    }
-    Ok((pipeline, T::parse_options(parameters)?))
+    let batch_size = parameters.remove("batch_size").map(|value| {
+        let size = value.as_u64().and_then(|size| usize::try_from(size).ok()).filter(|&size| size > 0);
+        let message = || format!("parameter `batch_size`: `{value}` is not a number above 0");
+        size.ok_or_else(|| Error::new(ErrorKind::Parameter, message()))
+    });
+    Ok((batch_size.transpose()?, T::parse_options(parameters)?))
+}
+
+fn options_of<T: JsonTask>(
+    pipeline: &Pipeline<T>,
+    parameters: &Map<String, Value>,
+) -> Result<(Pipeline<T>, T::Options)> {
+    let (batch_size, options) = parse_call::<T>(parameters.clone())?;
+    let pipeline = pipeline.clone();
+    let pipeline = match batch_size {
+        Some(batch_size) => pipeline.with_batch_size(batch_size),
+        None => pipeline,
+    };
+    Ok((pipeline, options))
 }
 
 fn answers<T: JsonTask, I: Iterator<Item = Result<Value>>>(

@@ -27,7 +27,7 @@ mod suggestion;
 mod task;
 mod worker;
 
-pub use any::{About, AnyPipeline, JsonAnswers, JsonTask, RunOptions, parse_parameters};
+pub use any::{About, AnyPipeline, JsonAnswers, JsonTask, RunOptions, check_parameters, parse_parameters};
 pub use device::{DType, DeviceInfo, DeviceRequest};
 pub use error::{Error, ErrorContext, ErrorKind, Result};
 pub use files::ModelFiles;

@@ -93,7 +93,7 @@ fn load_encoder(context: &LoadContext<'_>) -> Result<BertModel> {
 
 fn load_sequence_classifier(context: &LoadContext<'_>) -> Result<BertForSequenceClassification> {
     let config: BertConfig = context.checkpoint.config()?.parse()?;
-    let labels = context.checkpoint.config()?.labels()?.len();
+    let labels = context.label_count()?;
     let model = BertForSequenceClassification {
         bert: BertModel::new(&config, true, context.placement)?,
         classifier: Linear::new(config.hidden_size, labels, context.placement),
@@ -106,7 +106,7 @@ fn load_sequence_classifier(context: &LoadContext<'_>) -> Result<BertForSequence
 
 fn load_token_classifier(context: &LoadContext<'_>) -> Result<BertForTokenClassification> {
     let config: BertConfig = context.checkpoint.config()?.parse()?;
-    let labels = context.checkpoint.config()?.labels()?.len();
+    let labels = context.label_count()?;
     let model = BertForTokenClassification {
         bert: BertModel::new(&config, false, context.placement)?,
         classifier: Linear::new(config.hidden_size, labels, context.placement),

@@ -86,7 +86,7 @@ const PRETRAINING: &[&str] =
 
 fn load_sequence_classifier(context: &LoadContext<'_>) -> Result<DistilBertForSequenceClassification> {
     let config: DistilBertConfig = context.checkpoint.config()?.parse()?;
-    let labels = context.checkpoint.config()?.labels()?.len();
+    let labels = context.label_count()?;
     let model = DistilBertForSequenceClassification {
         distilbert: DistilBertModel::new(&config, context.placement)?,
         pre_classifier: Linear::new(config.dim, config.dim, context.placement),
@@ -97,7 +97,7 @@ fn load_sequence_classifier(context: &LoadContext<'_>) -> Result<DistilBertForSe
 
 fn load_token_classifier(context: &LoadContext<'_>) -> Result<DistilBertForTokenClassification> {
     let config: DistilBertConfig = context.checkpoint.config()?.parse()?;
-    let labels = context.checkpoint.config()?.labels()?.len();
+    let labels = context.label_count()?;
     let model = DistilBertForTokenClassification {
         distilbert: DistilBertModel::new(&config, context.placement)?,
         classifier: Linear::new(config.dim, labels, context.placement),

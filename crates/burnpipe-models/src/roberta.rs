@@ -102,7 +102,7 @@ fn load_encoder(context: &LoadContext<'_>) -> Result<RobertaModel> {
 
 fn load_sequence_classifier(context: &LoadContext<'_>) -> Result<RobertaForSequenceClassification> {
     let config: RobertaConfig = context.checkpoint.config()?.parse()?;
-    let labels = context.checkpoint.config()?.labels()?.len();
+    let labels = context.label_count()?;
     let (size, placement) = (config.hidden_size, context.placement);
     let model = RobertaForSequenceClassification {
         roberta: RobertaModel::new(&config, placement)?,
@@ -122,7 +122,7 @@ fn load_sequence_classifier(context: &LoadContext<'_>) -> Result<RobertaForSeque
 
 fn load_token_classifier(context: &LoadContext<'_>) -> Result<RobertaForTokenClassification> {
     let config: RobertaConfig = context.checkpoint.config()?.parse()?;
-    let labels = context.checkpoint.config()?.labels()?.len();
+    let labels = context.label_count()?;
     let model = RobertaForTokenClassification {
         roberta: RobertaModel::new(&config, context.placement)?,
         classifier: Linear::new(config.hidden_size, labels, context.placement),

@@ -39,6 +39,8 @@ pub enum Activation {
     Silu,
     /// The hyperbolic tangent.
     Tanh,
+    /// xIELU (arXiv 2411.13010): a learned parabola above zero, a learned exponential below.
+    Xielu,
 }
 
 const BY_NAME: &[(&str, Activation)] = &[
@@ -62,6 +64,7 @@ const BY_NAME: &[(&str, Activation)] = &[
     ("silu", Activation::Silu),
     ("swish", Activation::Silu),
     ("tanh", Activation::Tanh),
+    ("xielu", Activation::Xielu),
 ];
 
 impl Activation {
@@ -69,7 +72,7 @@ impl Activation {
     ///
     /// # Errors
     ///
-    /// When transformers knows no such activation, or only for CUDA (`xielu`).
+    /// When transformers knows no such activation.
     pub fn from_name(name: &str) -> Result<Self> {
         let found = BY_NAME.iter().find(|(known, _)| *known == name);
         found.map(|&(_, activation)| activation).ok_or_else(|| {
@@ -82,40 +85,117 @@ impl Activation {
 
 /// An activation as a layer: most have no parameters.
 #[derive(Module, Debug)]
-pub struct ActivationLayer {
-    /// The learned slope of [`Activation::PRelu`], `[1]`.
-    pub weight: Option<Param<Tensor<1>>>,
-    #[module(skip)]
-    kind: Activation,
+#[expect(clippy::large_enum_variant, reason = "a model has tens of them, each beside megabytes of weights")]
+pub enum ActivationLayer {
+    /// One without parameters.
+    Fixed(FixedActivation),
+    /// [`Activation::PRelu`].
+    PRelu(PReluActivation),
+    /// [`Activation::Xielu`].
+    Xielu(XieluActivation),
 }
 
 impl ActivationLayer {
     /// The layer of an activation.
     pub fn new(kind: Activation, placement: &Placement) -> Self {
-        let weight = (kind == Activation::PRelu).then(|| placement.parameter([1]));
-        Self { weight, kind }
+        let parameter = || placement.parameter([1]);
+        match kind {
+            Activation::PRelu => Self::PRelu(PReluActivation { weight: parameter() }),
+            Activation::Xielu => Self::Xielu(XieluActivation {
+                alpha_p: parameter(),
+                alpha_n: parameter(),
+                beta: parameter(),
+                eps: parameter(),
+            }),
+            kind => Self::Fixed(FixedActivation { kind }),
+        }
     }
 
     /// Applies it to every element.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        match (self.kind, &self.weight) {
-            (Activation::PRelu, Some(slope)) => activation::prelu(x, slope.val()),
-            (Activation::PRelu | Activation::Linear, _) => x,
-            (Activation::Gelu, _) => activation::gelu(x),
-            (Activation::GeluClipped, _) => activation::gelu(x).clamp(-10.0, 10.0),
-            (Activation::GeluTanh, _) => gelu_tanh(x),
-            (Activation::QuickGelu, _) => x.clone() * activation::sigmoid(x * 1.702),
-            (Activation::Laplace, _) => laplace(x),
-            (Activation::LeakyRelu, _) => activation::leaky_relu(x, 0.01),
-            (Activation::Mish, _) => activation::mish(x),
-            (Activation::Relu, _) => activation::relu(x),
-            (Activation::Relu2, _) => activation::relu(x).square(),
-            (Activation::Relu6, _) => x.clamp(0.0, 6.0),
-            (Activation::Sigmoid, _) => activation::sigmoid(x),
-            (Activation::Silu, _) => activation::silu(x),
-            (Activation::Tanh, _) => x.tanh(),
+        match self {
+            Self::Fixed(layer) => layer.forward(x),
+            Self::PRelu(layer) => activation::prelu(x, layer.weight.val()),
+            Self::Xielu(layer) => layer.forward(x),
         }
     }
+}
+
+/// An activation without parameters.
+#[derive(Module, Debug)]
+pub struct FixedActivation {
+    #[module(skip)]
+    kind: Activation,
+}
+
+impl FixedActivation {
+    fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        match self.kind {
+            Activation::Gelu => activation::gelu(x),
+            Activation::GeluClipped => activation::gelu(x).clamp(-10.0, 10.0),
+            Activation::GeluTanh => gelu_tanh(x),
+            Activation::QuickGelu => x.clone() * activation::sigmoid(x * 1.702),
+            Activation::Laplace => laplace(x),
+            Activation::LeakyRelu => activation::leaky_relu(x, 0.01),
+            Activation::Mish => activation::mish(x),
+            Activation::Relu => activation::relu(x),
+            Activation::Relu2 => activation::relu(x).square(),
+            Activation::Relu6 => x.clamp(0.0, 6.0),
+            Activation::Sigmoid => activation::sigmoid(x),
+            Activation::Silu => activation::silu(x),
+            Activation::Tanh => x.tanh(),
+            // Those with parameters have layers of their own.
+            Activation::Linear | Activation::PRelu | Activation::Xielu => x,
+        }
+    }
+}
+
+/// [`Activation::PRelu`].
+#[derive(Module, Debug)]
+pub struct PReluActivation {
+    /// The slope below zero, `[1]`.
+    pub weight: Param<Tensor<1>>,
+}
+
+/// [`Activation::Xielu`]: `a x^2 + beta x` above zero, `b (e^min(x, eps) - 1 - x) + beta x` below.
+///
+/// `a = softplus(alpha_p)` and `b = beta + softplus(alpha_n)` are rounded to bfloat16: the
+/// reference keeps its parameters in that type, whatever the type of the model is.
+#[derive(Module, Debug)]
+pub struct XieluActivation {
+    /// What makes `a`, `[1]`.
+    pub alpha_p: Param<Tensor<1>>,
+    /// What makes `b`, `[1]`.
+    pub alpha_n: Param<Tensor<1>>,
+    /// The slope at zero, `[1]`.
+    pub beta: Param<Tensor<1>>,
+    /// The number just below zero that keeps the exponential from cancelling, `[1]`.
+    pub eps: Param<Tensor<1>>,
+}
+
+impl XieluActivation {
+    fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        let softplus = |alpha: &Param<Tensor<1>>| {
+            let alpha = round_to_bfloat16(alpha.val());
+            round_to_bfloat16(activation::softplus(alpha, 1.0))
+        };
+        let (beta, eps) = (round_to_bfloat16(self.beta.val()), round_to_bfloat16(self.eps.val()));
+        let above = softplus(&self.alpha_p).unsqueeze::<D>();
+        let below = round_to_bfloat16(beta.clone() + softplus(&self.alpha_n)).unsqueeze::<D>();
+        let is_above = x.clone().greater_elem(0.0);
+        let line = x.clone() * beta.unsqueeze::<D>();
+        let exponential = x.clone().min_pair(eps.unsqueeze::<D>().expand(x.dims())).exp() - 1.0;
+        let negative = (exponential - x.clone()) * below;
+        let positive = x.square() * above;
+        negative.mask_where(is_above, positive) + line
+    }
+}
+
+/// The nearest number that bfloat16 has, by Veltkamp's splitting: not every backend has the type.
+fn round_to_bfloat16(x: Tensor<1>) -> Tensor<1> {
+    // f32 has 24 significant bits and bfloat16 has 8.
+    let scaled = x.clone() * 65_537.0;
+    scaled.clone() - (scaled - x)
 }
 
 /// Burn's own goes by `powf`, which takes longer than the matrix product before it.
@@ -140,8 +220,8 @@ mod tests {
 
     #[test]
     fn unknown_activations_are_refused_with_the_known_ones() {
-        let error = Activation::from_name("xielu").unwrap_err();
+        let error = Activation::from_name("gelo").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
-        assert!(error.to_string().contains("`xielu`") && error.to_string().contains("`gelu_new`"));
+        assert!(error.to_string().contains("`gelo`") && error.to_string().contains("`gelu_new`"));
     }
 }

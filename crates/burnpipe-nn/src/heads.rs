@@ -54,6 +54,21 @@ pub struct LoadContext<'a> {
 }
 
 impl LoadContext<'_> {
+    /// How many labels a classifier has.
+    ///
+    /// # Errors
+    ///
+    /// When the config's labels are broken, or none.
+    pub fn label_count(&self) -> Result<usize> {
+        let count = self.checkpoint.config()?.labels()?.len();
+        if count == 0 {
+            let message =
+                format!("`config.json` of `{}` has no labels: `id2label` is empty", self.checkpoint.name());
+            return Err(Error::new(ErrorKind::Config, message));
+        }
+        Ok(count)
+    }
+
     /// Fills a module with the checkpoint's weights.
     ///
     /// # Errors

@@ -1,7 +1,10 @@
 //! The table of tasks.
 
-use burnpipe_core::{About, AnyPipeline, Error, ErrorKind, JsonTask, Pipeline, Result, suggestion};
+use burnpipe_core::{
+    About, AnyPipeline, Error, ErrorKind, JsonTask, Pipeline, Result, check_parameters, suggestion,
+};
 use burnpipe_nn::{Architecture, Heads, LoadContext};
+use serde_json::Value;
 
 use crate::{FeatureExtraction, TextClassification, TokenClassification};
 
@@ -54,6 +57,8 @@ pub struct TaskRecord {
     pub summary: &'static str,
     /// The parameters that a call takes.
     pub parameters: &'static [&'static str],
+    /// Checks the parameters of a call, names and values, before a model is loaded.
+    pub check_parameters: fn(&Value) -> Result<()>,
     /// The model that is used when none is named.
     pub default_model: &'static str,
     /// The revision of that model.
@@ -72,6 +77,7 @@ impl TaskRecord {
             aliases: T::ALIASES,
             summary: T::SUMMARY,
             parameters: T::PARAMETERS,
+            check_parameters: check_parameters::<T>,
             default_model: T::DEFAULT_MODEL.0,
             default_revision: T::DEFAULT_MODEL.1,
             supports: T::supports,

@@ -37,6 +37,10 @@ fn bad_parameters() {
     for (params, parts) in cases {
         ner(&["--params", params, TEXT]).was_refused(parts);
     }
+    // Before anything is loaded or downloaded.
+    let elsewhere =
+        ["run", "ner", "--model", "no-such-org/no-such-model", "--params", r#"{"top_k": 3}"#, TEXT];
+    run(&elsewhere).was_refused(&["unknown parameter `top_k`"]);
 }
 
 #[test]
@@ -50,7 +54,10 @@ fn bad_models_and_devices() {
             &["run", "ner", "--model", "no-such-org/no-such-model", TEXT],
             &["no-such-org/no-such-model", "HF_HUB_OFFLINE"],
         ),
-        (&["run", "text-classification", "--model", "bundled", TEXT], &["`bundled`", "missing"]),
+        (
+            &["run", "text-classification", "--model", "bundled", TEXT],
+            &["`bundled`", "`BertForTokenClassification`", "missing"],
+        ),
         (&["run", "ner", "--model", "bundled", "--revision", "main", TEXT], &["`--revision`"]),
         (&["run", "ner", "--model", "bundled", "--device", "cuda:0", TEXT], &["cuda"]),
         (&["run", "ner", "--model", "bundled", "--device", "cpu:x", TEXT], &["`cpu:x`"]),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::Tensor;
-use burnpipe_core::{Error, ErrorKind, Result};
+use burnpipe_core::{Error, ErrorKind, Result, quoted};
 
 use super::Weights;
 use super::stored::StoredTensor;
@@ -56,18 +56,28 @@ struct Filler<'a> {
     placement: &'a Placement,
     /// Whether the checkpoint's keys have the base model's prefix.
     prefixed: bool,
-    /// Where in the module we are: field names, each with what kind of module it is in.
-    path: Vec<(String, bool)>,
+    /// Where in the module we are.
+    path: Vec<Step>,
     used: BTreeSet<&'a str>,
     missing: Vec<String>,
     misshaped: Vec<String>,
     error: Option<Error>,
 }
 
+/// A step into a module.
+struct Step {
+    name: String,
+    /// Whether it is a field of an [`Embedding`](crate::Embedding).
+    in_embedding: bool,
+    /// Whether it goes into a variant of an enum, of which checkpoints say nothing.
+    is_variant: bool,
+}
+
 impl<'a> Filler<'a> {
     /// The checkpoint's key of the parameter we are at.
     fn key(&self) -> String {
-        let path = self.path.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(".");
+        let fields = self.path.iter().filter(|step| !step.is_variant);
+        let path = fields.map(|step| step.name.as_str()).collect::<Vec<_>>().join(".");
         let path = self.names.renames.iter().fold(path, |path, (field, key)| path.replace(field, key));
         let prefix = self.names.base_model_prefix;
         match (self.names.is_base_model, self.prefixed) {
@@ -123,15 +133,26 @@ impl<'a> Filler<'a> {
         if report.is_empty() {
             return Ok(());
         }
-        let message =
-            format!("the weights of `{}` do not fit its config: {}", self.weights.model, report.join("; "));
+        let saved_from = match self.weights.saved_from.as_slice() {
+            [] => String::new(),
+            classes => format!(" (saved from {})", quoted(classes.iter().map(String::as_str))),
+        };
+        let message = format!(
+            "the weights of `{}`{saved_from} do not fit its config: {}",
+            self.weights.model,
+            report.join("; ")
+        );
         Err(Error::new(ErrorKind::Weights, message))
     }
 }
 
 impl ModuleMapper for Filler<'_> {
     fn enter_module(&mut self, name: &str, container_type: &str) {
-        self.path.push((name.to_string(), container_type == "Struct:Embedding"));
+        self.path.push(Step {
+            name: name.to_string(),
+            in_embedding: container_type == "Struct:Embedding",
+            is_variant: container_type.starts_with("Enum:"),
+        });
     }
 
     fn exit_module(&mut self, _name: &str, _container_type: &str) {
@@ -146,7 +167,7 @@ impl ModuleMapper for Filler<'_> {
             self.misshaped.push(format!("{key} is {:?} and should be {expected:?}", stored.shape));
             return param;
         }
-        let table = self.path.last().is_some_and(|(_, in_embedding)| *in_embedding);
+        let table = self.path.last().is_some_and(|step| step.in_embedding);
         match stored.to_device(&key, self.placement, table) {
             Ok(tensor) => Param::initialized(param.id, tensor),
             Err(error) => {

@@ -17,6 +17,8 @@ const HEADER_LENGTH: usize = 8;
 /// The tensors of a checkpoint by their keys, not yet read.
 pub struct Weights {
     pub(crate) model: String,
+    /// The classes that the config says it was saved from, such as `BertForTokenClassification`.
+    pub(crate) saved_from: Vec<String>,
     pub(crate) tensors: BTreeMap<String, StoredTensor>,
 }
 
@@ -48,7 +50,8 @@ impl Weights {
             );
             return Err(Error::new(ErrorKind::Weights, message));
         }
-        Ok(Self { model: checkpoint.name().to_string(), tensors })
+        let saved_from = checkpoint.config()?.architectures().to_vec();
+        Ok(Self { model: checkpoint.name().to_string(), saved_from, tensors })
     }
 }
 
@@ -71,7 +74,7 @@ fn open_safetensors(file: &WeightFile, tensors: &mut BTreeMap<String, StoredTens
                 Dtype::BF16 => StoredType::BF16,
                 _ => StoredType::Other,
             },
-            shape: info.shape.clone(),
+            shape: burn_shape(&info.shape),
             data: StoredData::Mapped(bytes.slice(start..HEADER_LENGTH + header + end)),
         };
         tensors.insert(current_name(&key), stored);
@@ -105,12 +108,17 @@ fn open_pytorch(file: &WeightFile, tensors: &mut BTreeMap<String, StoredTensor>)
                 DType::BF16 => StoredType::BF16,
                 _ => StoredType::Other,
             },
-            shape: tensor.shape().to_vec(),
+            shape: burn_shape(tensor.shape()),
             data: StoredData::Pickled(Box::new(tensor)),
         };
         tensors.insert(current_name(&key), stored);
     }
     Ok(())
+}
+
+/// The shape as Burn has it: there is no tensor of rank 0, a scalar has the shape `[1]`.
+fn burn_shape(shape: &[usize]) -> Vec<usize> {
+    if shape.is_empty() { vec![1] } else { shape.to_vec() }
 }
 
 /// The key as today's checkpoints write it: the first BERTs had `LayerNorm.gamma` and `.beta`.
