@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use burnpipe::AnyPipeline;
+use burnpipe::{AnyPipeline, DType};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -54,9 +54,12 @@ pub fn goldens() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("goldens")
 }
 
-/// The device that the goldens run on: `BURNPIPE_TEST_DEVICE`, or the CPU.
-pub fn device() -> String {
-    std::env::var("BURNPIPE_TEST_DEVICE").unwrap_or_else(|_| "cpu".into())
+/// The devices that the goldens run on: `BURNPIPE_TEST_DEVICE`, or every CPU backend.
+pub fn devices() -> Vec<String> {
+    match std::env::var("BURNPIPE_TEST_DEVICE") {
+        Ok(device) => vec![device],
+        Err(_) => vec!["cpu".into(), "ndarray".into()],
+    }
 }
 
 /// Every case file of tiny checkpoints, or those of one task.
@@ -109,28 +112,46 @@ impl CaseFile {
         folder.is_dir().then_some(folder)
     }
 
-    /// Loads the checkpoint for the task.
+    /// Loads the checkpoint for the task onto a device, in f32 as the goldens are.
     ///
     /// # Errors
     ///
     /// When it cannot be loaded.
-    pub fn load(&self) -> Result<AnyPipeline> {
+    pub fn load(&self, device: &str) -> Result<AnyPipeline> {
         let folder = self.folder().with_context(|| format!("`{}` is not here", self.model))?;
         let builder = burnpipe::pipeline(self.task.as_str()).model(folder.display().to_string());
-        let pipeline = builder.device(device().as_str()).load();
+        let pipeline = builder.device(device).dtype(DType::F32).load();
         pipeline.map_err(|error| anyhow::anyhow!("{}: {}", self.path.display(), error.report()))
     }
 
-    /// Runs every case and says what differs from Python, a line each.
+    /// Runs every case on a device and says what differs from Python, a line each.
     ///
     /// # Errors
     ///
     /// When the checkpoint cannot be loaded.
-    pub fn differences(&self) -> Result<Vec<String>> {
-        let pipeline = self.load()?;
+    pub fn differences(&self, device: &str) -> Result<Vec<String>> {
+        let pipeline = self.load(device)?;
         let name = self.path.file_stem().unwrap_or_default().display();
         let differences = self.cases.iter().filter_map(|case| Some((case, case.difference(&pipeline)?)));
-        Ok(differences.map(|(case, difference)| format!("{name}: {}: {difference}", case.name)).collect())
+        Ok(differences
+            .map(|(case, difference)| format!("{device}: {name}: {}: {difference}", case.name))
+            .collect())
+    }
+
+    /// How far the worst number of every case is from Python's.
+    ///
+    /// # Errors
+    ///
+    /// When a case that Python answers is refused.
+    pub fn largest_error(&self, pipeline: &AnyPipeline) -> Result<f64> {
+        let mut largest = 0.0;
+        for case in &self.cases {
+            let Some(expected) = &case.expected else { continue };
+            let answer = pipeline.call_with(case.inputs.clone(), &case.params);
+            let answer = answer.with_context(|| format!("{}: {}", self.path.display(), case.name))?;
+            largest = f64::max(largest, largest_error(&answer, &Value::Array(expected.clone())));
+        }
+        Ok(largest)
     }
 }
 
@@ -155,6 +176,27 @@ pub fn difference(answer: &Value, expected: &Value) -> Option<String> {
     let mut worst: Option<(f64, String)> = None;
     compare(answer, expected, "", &mut worst);
     worst.map(|(_, difference)| difference)
+}
+
+/// How far the worst number of an answer is from the expected one; texts and shapes are not looked at.
+pub fn largest_error(answer: &Value, expected: &Value) -> f64 {
+    match (answer, expected) {
+        (Value::Array(answers), Value::Array(expecteds)) => {
+            let errors =
+                answers.iter().zip(expecteds).map(|(answer, expected)| largest_error(answer, expected));
+            errors.fold(0.0, f64::max)
+        }
+        (Value::Object(answers), Value::Object(expecteds)) => {
+            let errors = expecteds
+                .iter()
+                .filter_map(|(key, expected)| Some(largest_error(answers.get(key)?, expected)));
+            errors.fold(0.0, f64::max)
+        }
+        (Value::Number(answer), Value::Number(expected)) if expected.is_f64() => {
+            (answer.as_f64().unwrap_or(f64::INFINITY) - expected.as_f64().unwrap_or(0.0)).abs()
+        }
+        _ => 0.0,
+    }
 }
 
 fn compare(answer: &Value, expected: &Value, place: &str, worst: &mut Option<(f64, String)>) {

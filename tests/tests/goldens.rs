@@ -2,21 +2,23 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::unwrap_used)]
 
-use burnpipe_tests::{case_files, difference, real_case_file};
+use burnpipe_tests::{case_files, devices, difference, real_case_file};
 use serde_json::json;
 
 fn every_case_of(task: &str) {
     let files = case_files(Some(task)).unwrap();
     assert!(!files.is_empty(), "no cases of {task}");
     let (mut cases, mut differences) = (0, Vec::new());
-    for file in &files {
-        cases += file.cases.len();
-        match file.differences() {
-            Ok(found) => differences.extend(found),
-            Err(error) => differences.push(error.to_string()),
+    for device in devices() {
+        for file in &files {
+            cases += file.cases.len();
+            match file.differences(&device) {
+                Ok(found) => differences.extend(found),
+                Err(error) => differences.push(error.to_string()),
+            }
         }
     }
-    println!("{task}: {cases} cases of {} checkpoints", files.len());
+    println!("{task}: {cases} cases of {} checkpoints on {:?}", files.len(), devices());
     assert!(differences.is_empty(), "{} of {cases} differ:\n{}", differences.len(), differences.join("\n"));
 }
 
@@ -37,8 +39,10 @@ fn token_classification_equals_python() {
 
 #[test]
 fn the_bundled_model_equals_python() {
-    let differences = real_case_file("bundled-ner").unwrap().differences().unwrap();
-    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    for device in devices() {
+        let differences = real_case_file("bundled-ner").unwrap().differences(&device).unwrap();
+        assert!(differences.is_empty(), "{}", differences.join("\n"));
+    }
 }
 
 #[test]
@@ -49,8 +53,10 @@ fn real_models_equal_python() {
             println!("skipped: no real models (`{}` is not in $BURNPIPE_REAL_MODELS)", file.model);
             continue;
         }
-        let differences = file.differences().unwrap();
-        assert!(differences.is_empty(), "{}", differences.join("\n"));
+        for device in devices() {
+            let differences = file.differences(&device).unwrap();
+            assert!(differences.is_empty(), "{}", differences.join("\n"));
+        }
     }
 }
 
@@ -61,7 +67,7 @@ fn sentence_embeddings_of_a_real_model_have_the_published_cosines() {
         println!("skipped: no real models (`{}` is not in $BURNPIPE_REAL_MODELS)", file.model);
         return;
     }
-    let pipeline = file.load().unwrap();
+    let pipeline = file.load(&devices()[0]).unwrap();
     let texts =
         ["A man is eating food.", "A man is eating a piece of bread.", "The girl is carrying a baby."];
     let vectors = pipeline.call_with(json!(texts), &json!({"pooling": "auto"})).unwrap();
@@ -77,7 +83,7 @@ fn sentence_embeddings_of_a_real_model_have_the_published_cosines() {
 #[test]
 fn the_sentence_of_the_readme_is_answered_as_python_answers_it() {
     let text = "My name is Sarah Connor, I live at 42 Oak Street in Los Angeles, call me at 415-555-0132 or sarah.connor@example.com.";
-    let pipeline = real_case_file("bundled-ner").unwrap().load().unwrap();
+    let pipeline = real_case_file("bundled-ner").unwrap().load(&devices()[0]).unwrap();
     let entities = pipeline.call_with(text, &json!({"aggregation_strategy": "simple"})).unwrap();
     let expected = [
         json!({"entity_group": "GIVEN_NAME", "score": 0.99584, "word": "sarah", "start": 11, "end": 16}),

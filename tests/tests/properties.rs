@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use burnpipe::{ErrorKind, RunOptions};
-use burnpipe_tests::{case_files, difference};
+use burnpipe_tests::{case_files, devices, difference};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::Value;
 
@@ -26,8 +26,9 @@ fn every_task_and_architecture_has_a_golden() {
 #[test]
 fn a_row_of_a_batch_equals_the_row_alone() {
     let mut seen = BTreeMap::new();
-    for file in case_files(None).unwrap() {
-        let pipeline = file.load().unwrap();
+    let files = case_files(None).unwrap();
+    for (device, file) in devices().iter().flat_map(|device| files.iter().map(move |file| (device, file))) {
+        let pipeline = file.load(device).unwrap();
         for case in file.cases.iter().filter(|case| case.expected.is_some() && case.inputs.len() >= 8) {
             *seen.entry((file.task.clone(), file.model_type.clone())).or_insert(0) += 1;
             let alone = Value::Array(case.expected.clone().unwrap());
@@ -40,7 +41,7 @@ fn a_row_of_a_batch_equals_the_row_alone() {
                 assert_eq!(
                     difference,
                     None,
-                    "{} {} in batches of {batch_size}",
+                    "{} {} in batches of {batch_size} on {device}",
                     file.path.display(),
                     case.name
                 );

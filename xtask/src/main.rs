@@ -2,6 +2,8 @@
 
 use anyhow::{Result, bail};
 
+mod backends;
+mod bench;
 mod goldens;
 mod size;
 mod tables;
@@ -12,6 +14,12 @@ usage: cargo xtask <chore>
   tables             writes the support tables of README.md from the code
   goldens [ARG ..]   regenerates tests/goldens from Python (needs a Python with tests/goldens/requirements.txt;
                      $BURNPIPE_PYTHON names it); arguments go to generate.py
+  test --backend B   the goldens on flex, ndarray, wgpu (the processor playing a GPU) or cuda; $BURNPIPE_TEST_DEVICE
+                     names another device of that backend, such as wgpu:0
+  parity --backend B writes the backend's lines of docs/parity.md
+  check-cuda         checks the types of the CUDA backend where LLVM cannot be downloaded
+  bench [NAME]       measures the program over a fixed list of cases and keeps benches/results/NAME.json
+  bench --compare A B  how run B compares with run A
   size               lines of code per crate";
 
 fn main() -> Result<()> {
@@ -20,6 +28,12 @@ fn main() -> Result<()> {
     match arguments.as_slice() {
         ["tables"] => tables::write(),
         ["goldens", arguments @ ..] => goldens::generate(arguments),
+        ["test", "--backend", backend] => backends::test(backend),
+        ["parity", "--backend", backend] => backends::parity(backend),
+        ["check-cuda"] => backends::check_cuda(),
+        ["bench"] => bench::run(None),
+        ["bench", "--compare", before, after] => bench::compare(before, after),
+        ["bench", name] if !name.starts_with('-') => bench::run(Some(name)),
         ["size"] => size::print(),
         _ => bail!("{USAGE}"),
     }

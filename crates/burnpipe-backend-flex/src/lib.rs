@@ -1,9 +1,9 @@
 //! The CPU backend: Burn's flex, in Rust from end to end.
 //!
 //! ```
-//! let device = burnpipe_backend_flex::open(0)?;
-//! assert!(burnpipe_backend_flex::open(1).is_err());
-//! # let _ = device;
+//! let (_device, info) = burnpipe_backend_flex::open(&"cpu".parse()?)?;
+//! assert_eq!(info.name, "cpu");
+//! assert!(burnpipe_backend_flex::open(&"cpu:1".parse()?).is_err());
 //! # Ok::<(), burnpipe_core::Error>(())
 //! ```
 //!
@@ -14,24 +14,36 @@
 #![forbid(unsafe_code)]
 
 use burn::tensor::Device;
-use burnpipe_core::{DType, DeviceInfo, Error, ErrorKind, Result};
+use burnpipe_core::{DType, DeviceInfo, DeviceRequest, Error, ErrorKind, Result};
+
+/// Why it computes in f32 alone.
+pub const DTYPE_NOTE: &str =
+    "16 bits are slower on the CPU and less exact; checkpoints in f16 or bf16 need no such option";
 
 /// Opens the CPU; its only index is 0.
 ///
 /// # Errors
 ///
-/// When another index is asked for.
-pub fn open(index: usize) -> Result<Device> {
-    if index == 0 {
-        return Ok(Device::flex());
+/// When another index or a kind of adapter is asked for.
+pub fn open(request: &DeviceRequest) -> Result<(Device, DeviceInfo)> {
+    if request.index() == 0 && request.kind().is_none() {
+        return Ok((Device::flex(), info()));
     }
-    let message = format!("device `cpu:{index}` is not there: the CPU is one device, `cpu`");
+    let message = format!("device `{request}` is not there: the CPU is one device, `cpu`");
     Err(Error::new(ErrorKind::Device, message))
 }
 
 /// What is there: the CPU.
-pub fn devices() -> Vec<DeviceInfo> {
+///
+/// # Errors
+///
+/// None: the signature is that of every backend.
+pub fn devices() -> Result<Vec<DeviceInfo>> {
+    Ok(vec![info()])
+}
+
+fn info() -> DeviceInfo {
     let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get());
     let description = format!("CPU ({}), {threads} threads, by burn-flex", std::env::consts::ARCH);
-    vec![DeviceInfo { name: "cpu".into(), description, memory_bytes: None, dtypes: vec![DType::F32] }]
+    DeviceInfo { name: "cpu".into(), description, memory_bytes: None, dtypes: vec![DType::F32] }
 }

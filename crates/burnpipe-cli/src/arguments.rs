@@ -35,6 +35,14 @@ Inputs from a file or from standard input:
 Answers come in the order of the inputs, each as soon as it is there: as a table on a terminal, as one
 JSON line per input elsewhere. With `--on-error skip` an input that failed has `null` in its place."#;
 
+const BENCH_EXAMPLES: &str = r#"Examples:
+  burnpipe bench ner --model bundled --inputs mails.jsonl --batch-size 16
+  burnpipe bench text-classification --model ./my-model --runs 50 --format json "fine, thanks"
+
+A run is one call over all inputs. The first is reported by itself, then come the warm-up runs, which are
+not counted, then the runs that are. Percentiles are nearest ranks; inputs and tokens per second are those
+of the median run. Memory is the most that the whole process held (Linux)."#;
+
 /// Hugging Face pipelines in one program: any model of the Hub or a local folder in, the answers of
 /// Python's `pipeline()` out.
 #[derive(Debug, Parser)]
@@ -49,6 +57,9 @@ pub(crate) enum Command {
     /// Run a task on texts, or on a file of inputs
     #[command(after_help = RUN_EXAMPLES)]
     Run(Box<RunArguments>),
+    /// Measure how fast a task is answered
+    #[command(after_help = BENCH_EXAMPLES)]
+    Bench(Box<BenchArguments>),
     /// List the tasks, or show one with its parameters
     Tasks {
         /// Show only this task
@@ -142,6 +153,34 @@ pub(crate) struct RunArguments {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct BenchArguments {
+    /// The task, by Hugging Face's name or alias
+    pub(crate) task: String,
+    #[command(flatten)]
+    pub(crate) inputs: InputArguments,
+    #[command(flatten)]
+    pub(crate) model: ModelArguments,
+    /// The task's parameters by Python's names, as JSON or `@FILE`
+    #[arg(long, value_name = "JSON|@FILE")]
+    pub(crate) params: Option<String>,
+    /// How many pieces go through the model at once [default: 1]
+    #[arg(long, value_name = "N")]
+    pub(crate) batch_size: Option<NonZeroUsize>,
+    /// How many CPU threads to use, instead of all
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// How many runs are made after the first and not counted
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) warmup: usize,
+    /// How many runs are counted
+    #[arg(long, value_name = "N", default_value = "10")]
+    pub(crate) runs: NonZeroUsize,
+    /// How to print the result; `json` is one object
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ListFormat,
+}
+
+#[derive(Clone, Debug, Args)]
 pub(crate) struct InputArguments {
     /// Texts to run the task on
     #[arg(value_name = "INPUT", conflicts_with = "inputs")]

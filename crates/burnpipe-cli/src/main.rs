@@ -50,6 +50,7 @@ fn program(line: impl IntoIterator<Item = OsString>) -> Result<u8> {
     };
     match command {
         Command::Run(arguments) => return run::run(*arguments),
+        Command::Bench(arguments) => commands::bench(*arguments),
         Command::Tasks { task, list } => commands::tasks(task.as_deref(), list.format),
         Command::Models { task, list } => commands::models(task.as_deref(), list.format),
         Command::Devices { list } => commands::devices(list.format),

@@ -33,6 +33,11 @@ pub trait JsonTask: Task<Output: Serialize> {
         !input.is_array()
     }
 
+    /// How many tokens a chunk has, padding left out; `None` for tasks without tokens.
+    fn tokens(_features: &Self::Features) -> Option<usize> {
+        None
+    }
+
     /// Gives an output the shape that Python returns: as an element of a list of answers, or for an
     /// input that was `asked_alone`.
     ///
@@ -88,6 +93,7 @@ trait Erased: Send + Sync {
         run: RunOptions,
     ) -> Result<JsonAnswers>;
     fn with_batch_size(&self, batch_size: usize) -> Arc<dyn Erased>;
+    fn count_tokens(&self, inputs: &[Value], parameters: &Map<String, Value>) -> Result<Option<u64>>;
 }
 
 /// A pipeline of any task: JSON in, the JSON of Python's result out.
@@ -176,6 +182,18 @@ impl AnyPipeline {
     }
 }
 
+impl AnyPipeline {
+    /// How many tokens the model is given for these inputs, padding left out; `None` for tasks without
+    /// tokens. For measurements: the inputs are prepared, and not answered.
+    ///
+    /// # Errors
+    ///
+    /// When a parameter is not known or an input cannot be used.
+    pub fn count_tokens(&self, inputs: &[Value], parameters: &Value) -> Result<Option<u64>> {
+        self.erased.count_tokens(inputs, &object(parameters)?)
+    }
+}
+
 fn object(parameters: &Value) -> Result<Map<String, Value>> {
     match parameters {
         Value::Null => Ok(Map::new()),
@@ -243,6 +261,18 @@ fn answers<T: JsonTask, I: Iterator<Item = Result<Value>>>(
 impl<T: JsonTask> Erased for Pipeline<T> {
     fn with_batch_size(&self, batch_size: usize) -> Arc<dyn Erased> {
         Arc::new(self.clone().with_batch_size(batch_size))
+    }
+
+    fn count_tokens(&self, inputs: &[Value], parameters: &Map<String, Value>) -> Result<Option<u64>> {
+        let (_, options) = parse_call::<T>(parameters.clone())?;
+        let mut count = Some(0);
+        for input in inputs {
+            for features in self.task().preprocess(T::parse_input(input.clone(), &options)?, &options)? {
+                let tokens = T::tokens(&features?);
+                count = count.zip(tokens).map(|(count, tokens)| count + tokens as u64);
+            }
+        }
+        Ok(count)
     }
 
     fn one(&self, input: Value, parameters: &Map<String, Value>) -> Result<Value> {

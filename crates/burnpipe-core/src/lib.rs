@@ -28,7 +28,7 @@ mod task;
 mod worker;
 
 pub use any::{About, AnyPipeline, JsonAnswers, JsonTask, RunOptions, check_parameters, parse_parameters};
-pub use device::{DType, DeviceInfo, DeviceRequest};
+pub use device::{AdapterKind, DType, DeviceInfo, DeviceRequest};
 pub use error::{Error, ErrorContext, ErrorKind, Result};
 pub use files::ModelFiles;
 pub use output::Label;

@@ -197,7 +197,7 @@ impl Encoder for RobertaModel {
     fn forward(&self, batch: &TokenBatch) -> Result<Tensor<3>> {
         let embedded = self.embeddings.forward(batch)?;
         let hidden = batch.hidden(&embedded.device());
-        let scope = AttentionScope { hidden, bias: None, causal: self.is_decoder };
+        let scope = AttentionScope { hidden, causal: self.is_decoder, ..AttentionScope::default() };
         Ok(self.encoder.forward(embedded, &scope))
     }
 }

@@ -1,10 +1,10 @@
 //! The activations that a config can name (`ACT2FN` of transformers).
 
 use burn::module::{Module, Param};
-use burn::tensor::{Tensor, activation};
+use burn::tensor::{FloatDType, Tensor, activation};
 use burnpipe_core::{Error, ErrorKind, Result, quoted};
 
-use crate::Placement;
+use crate::{Placement, ops};
 
 /// An activation that a config can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,23 +176,26 @@ pub struct XieluActivation {
 impl XieluActivation {
     fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let softplus = |alpha: &Param<Tensor<1>>| {
-            let alpha = round_to_bfloat16(alpha.val());
-            round_to_bfloat16(activation::softplus(alpha, 1.0))
+            round_to_bfloat16(activation::softplus(round_to_bfloat16(alpha.val()), 1.0))
         };
         let (beta, eps) = (round_to_bfloat16(self.beta.val()), round_to_bfloat16(self.eps.val()));
         let above = softplus(&self.alpha_p).unsqueeze::<D>();
         let below = round_to_bfloat16(beta.clone() + softplus(&self.alpha_n)).unsqueeze::<D>();
-        let is_above = x.clone().greater_elem(0.0);
-        let line = x.clone() * beta.unsqueeze::<D>();
-        let exponential = x.clone().min_pair(eps.unsqueeze::<D>().expand(x.dims())).exp() - 1.0;
-        let negative = (exponential - x.clone()) * below;
-        let positive = x.square() * above;
-        negative.mask_where(is_above, positive) + line
+        ops::in_f32(x, |x| {
+            let is_above = x.clone().greater_elem(0.0);
+            let line = x.clone() * beta.unsqueeze::<D>();
+            let exponential = x.clone().min_pair(eps.unsqueeze::<D>().expand(x.dims())).exp() - 1.0;
+            let negative = (exponential - x.clone()) * below;
+            let positive = x.square() * above;
+            negative.mask_where(is_above, positive) + line
+        })
     }
 }
 
-/// The nearest number that bfloat16 has, by Veltkamp's splitting: not every backend has the type.
+/// The nearest number that bfloat16 has, as f32, by Veltkamp's splitting: not every backend has the
+/// type.
 fn round_to_bfloat16(x: Tensor<1>) -> Tensor<1> {
+    let x = x.cast(FloatDType::F32);
     // f32 has 24 significant bits and bfloat16 has 8.
     let scaled = x.clone() * 65_537.0;
     scaled.clone() - (scaled - x)

@@ -3,7 +3,7 @@
 //! Models call these and not Burn's own, so that a faster kernel for a backend has one place to go.
 
 use burn::tensor::ops::AttentionModuleOptions;
-use burn::tensor::{Bool, FloatDType, Int, Tensor, activation, module};
+use burn::tensor::{Bool, DType, FloatDType, Int, Tensor, TensorData, activation, module};
 
 /// `x . weight^T + bias`.
 ///
@@ -60,34 +60,184 @@ pub fn embedding(table: Tensor<2>, ids: Tensor<2, Int>) -> Tensor<3> {
     table.select(0, ids.reshape([batch * tokens])).reshape([batch, tokens, size])
 }
 
-/// What attention may look at.
+/// What attention may look at, and how its scores are scaled.
 #[derive(Clone, Debug, Default)]
 pub struct AttentionScope {
     /// True where a key is hidden: `[batch, 1, queries or 1, keys]`.
     pub hidden: Option<Tensor<4, Bool>>,
     /// Added to the scaled scores: `[batch, heads, queries, keys]`.
     pub bias: Option<Tensor<4>>,
-    /// Whether a query sees no later key.
+    /// Whether a query sees no later key; the last query is beside the last key.
     pub causal: bool,
+    /// What scores are multiplied by; `1 / sqrt(size)` unless said.
+    pub scale: Option<f64>,
 }
 
-/// `softmax(query . key^T / sqrt(size) + bias) . value`.
+/// `softmax(query . key^T * scale + bias) . value`, the softmax in f32 whatever the type of `query`.
 ///
 /// # Shapes
 ///
 /// - `query`: `[batch, heads, queries, size]`
-/// - `key`, `value`: `[batch, heads, keys, size]`
+/// - `key`, `value`: `[batch, key heads, keys, size]`, where the key heads divide the heads and each
+///   serves as many in a row
 /// - result: `[batch, heads, queries, size]`
 pub fn attention(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, scope: &AttentionScope) -> Tensor<4> {
-    let [batch, heads, queries, _] = query.dims();
+    let [batch, heads, queries, size] = query.dims();
     let keys = key.dims()[2];
+    // CubeCL knows no shared key heads and no masks that are broadcast.
+    let (key, value) = (repeat_heads(key, heads), repeat_heads(value, heads));
     let hidden = scope.hidden.clone().map(|hidden| hidden.expand([batch, heads, queries, keys]));
+    if matches!(query.dtype(), DType::F16 | DType::BF16) {
+        return attention_in_half(query, key, value, hidden, scope);
+    }
+    // The scale goes into the query: given as an option it keeps CubeCL from its flash kernel.
+    let query = match scope.scale {
+        Some(scale) => query * (scale * (size as f64).sqrt()),
+        None => query,
+    };
     let options = AttentionModuleOptions { is_causal: scope.causal, ..Default::default() };
     module::attention(query, key, value, hidden, scope.bias.clone(), options)
 }
 
+/// Attention with products in 16 bits and scores in f32, which Burn's own leaves in 16 bits.
+fn attention_in_half(
+    query: Tensor<4>,
+    key: Tensor<4>,
+    value: Tensor<4>,
+    hidden: Option<Tensor<4, Bool>>,
+    scope: &AttentionScope,
+) -> Tensor<4> {
+    let [_, _, queries, size] = query.dims();
+    let (keys, dtype) = (key.dims()[2], query.dtype());
+    // Scaled before the product, whose numbers could pass the largest of f16.
+    let query = query * scope.scale.unwrap_or_else(|| 1.0 / (size as f64).sqrt());
+    let mut scores = query.matmul(key.swap_dims(2, 3)).cast(FloatDType::F32);
+    if let Some(bias) = &scope.bias {
+        scores = scores + bias.clone().cast(FloatDType::F32);
+    }
+    if let Some(hidden) = hidden {
+        scores = scores.mask_fill(hidden, f32::MIN);
+    }
+    if scope.causal {
+        let later =
+            (0..queries * keys).map(|at| at % keys + queries > at / keys + keys).collect::<Vec<bool>>();
+        let later: Tensor<4, Bool> =
+            Tensor::from_data(TensorData::new(later, [1, 1, queries, keys]), &scores.device());
+        let shape = scores.dims();
+        scores = scores.mask_fill(later.expand(shape), f32::MIN);
+    }
+    softmax(scores).cast(dtype).matmul(value)
+}
+
+/// Every key head as often as it serves: `[batch, heads, keys, size]`.
+fn repeat_heads(x: Tensor<4>, heads: usize) -> Tensor<4> {
+    let [batch, key_heads, keys, size] = x.dims();
+    if key_heads == heads {
+        return x;
+    }
+    let shared = x.unsqueeze_dim::<5>(2).expand([batch, key_heads, heads / key_heads, keys, size]);
+    shared.reshape([batch, heads, keys, size])
+}
+
 /// Runs something in f32 and gives the result back in the type that came in.
-fn in_f32<const D: usize>(x: Tensor<D>, run: impl FnOnce(Tensor<D>) -> Tensor<D>) -> Tensor<D> {
+pub(crate) fn in_f32<const D: usize>(x: Tensor<D>, run: impl FnOnce(Tensor<D>) -> Tensor<D>) -> Tensor<D> {
     let dtype = x.dtype();
     run(x.cast(FloatDType::F32)).cast(dtype)
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+
+    /// Numbers that look random and are the same on every machine, from -1 to 1.
+    fn numbers(count: usize, seed: u32) -> Vec<f32> {
+        let next = |state: &mut u32| {
+            *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            Some((*state >> 8) as f32 / (1 << 23) as f32 - 1.0)
+        };
+        std::iter::successors(Some(seed), |state| Some(state.wrapping_add(1)))
+            .scan(seed, |state, _| next(state))
+            .take(count)
+            .collect()
+    }
+
+    fn tensor(shape: [usize; 4], seed: u32, dtype: DType) -> (Vec<f32>, Tensor<4>) {
+        let values = numbers(shape.iter().product(), seed);
+        let tensor = Tensor::from_data(TensorData::new(values.clone(), shape), (&Device::flex(), dtype));
+        (values, tensor)
+    }
+
+    const BATCH: usize = 2;
+    const HEADS: usize = 4;
+    const KEY_HEADS: usize = 2;
+    const QUERIES: usize = 3;
+    const KEYS: usize = 5;
+    const SIZE: usize = 6;
+
+    /// Attention in f64 by loops: `[batch, heads, queries, size]`.
+    fn by_loops(
+        query: &[f32],
+        key: &[f32],
+        value: &[f32],
+        bias: &[f32],
+        hides: impl Fn(usize, usize, usize) -> bool,
+        scale: f64,
+    ) -> Vec<f64> {
+        let mut result = Vec::new();
+        for at in 0..BATCH * HEADS * QUERIES {
+            let (batch, head, row) = (at / (HEADS * QUERIES), at / QUERIES % HEADS, at % QUERIES);
+            let start =
+                |column: usize| ((batch * KEY_HEADS + head / (HEADS / KEY_HEADS)) * KEYS + column) * SIZE;
+            let score = |column: usize| {
+                let product: f64 = (0..SIZE)
+                    .map(|i| f64::from(query[at * SIZE + i]) * f64::from(key[start(column) + i]))
+                    .sum();
+                product * scale + f64::from(bias[at * KEYS + column])
+            };
+            let weights: Vec<f64> = (0..KEYS)
+                .map(|column| if hides(batch, row, column) { 0.0 } else { score(column).exp() })
+                .collect();
+            let sum: f64 = weights.iter().sum();
+            result.extend((0..SIZE).map(|i| {
+                (0..KEYS)
+                    .map(|column| weights[column] / sum * f64::from(value[start(column) + i]))
+                    .sum::<f64>()
+            }));
+        }
+        result
+    }
+
+    #[test]
+    fn attention_equals_loops_in_every_type() {
+        let hidden: Vec<bool> = (0..BATCH * KEYS).map(|at| at == 1 || at == BATCH * KEYS - 1).collect();
+        for (dtype, tolerance) in [(DType::F32, 1e-5), (DType::F16, 5e-3), (DType::BF16, 4e-2)] {
+            for (causal, scale) in [(false, None), (true, None), (false, Some(0.7)), (true, Some(0.7))] {
+                let (query, query_tensor) = tensor([BATCH, HEADS, QUERIES, SIZE], 1, dtype);
+                let (key, key_tensor) = tensor([BATCH, KEY_HEADS, KEYS, SIZE], 2, dtype);
+                let (value, value_tensor) = tensor([BATCH, KEY_HEADS, KEYS, SIZE], 3, dtype);
+                let (bias, bias_tensor) = tensor([BATCH, HEADS, QUERIES, KEYS], 4, dtype);
+                let hidden_data = TensorData::new(hidden.clone(), [BATCH, 1, 1, KEYS]);
+                let scope = AttentionScope {
+                    hidden: Some(Tensor::from_data(hidden_data, &Device::flex())),
+                    bias: Some(bias_tensor),
+                    causal,
+                    scale,
+                };
+                let hides = |batch: usize, row: usize, column: usize| {
+                    hidden[batch * KEYS + column] || (causal && column > row + KEYS - QUERIES)
+                };
+                let expected =
+                    by_loops(&query, &key, &value, &bias, hides, scale.unwrap_or(1.0 / (SIZE as f64).sqrt()));
+                let answer = attention(query_tensor, key_tensor, value_tensor, &scope);
+                assert_eq!(answer.dims(), [BATCH, HEADS, QUERIES, SIZE]);
+                let answer = answer.into_data().convert::<f32>().try_to_vec::<f32>().unwrap();
+                for (answer, expected) in answer.iter().zip(expected) {
+                    let error = (f64::from(*answer) - expected).abs();
+                    assert!(error < tolerance, "{dtype:?} {causal} {scale:?}: off by {error}");
+                }
+            }
+        }
+    }
 }

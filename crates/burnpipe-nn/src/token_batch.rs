@@ -14,6 +14,13 @@ pub struct TokenRow {
     pub token_type_ids: Option<Vec<u32>>,
 }
 
+impl TokenRow {
+    /// How many tokens the row has that are no padding.
+    pub fn tokens(&self) -> usize {
+        self.attention_mask.iter().filter(|&&seen| seen).count()
+    }
+}
+
 /// What fills the shorter rows of a batch, after their text: models that count positions from the
 /// first token then see each row as they would see it alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -287,6 +287,10 @@ impl JsonTask for FeatureExtraction {
         })
     }
 
+    fn tokens(features: &TokenRow) -> Option<usize> {
+        Some(features.tokens())
+    }
+
     fn parse_input(input: Value, _: &Self::Options) -> Result<TextInput> {
         match input {
             Value::String(text) => Ok(TextInput::Text(text)),

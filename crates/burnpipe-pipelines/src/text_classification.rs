@@ -231,6 +231,10 @@ impl JsonTask for TextClassification {
         })
     }
 
+    fn tokens(features: &TokenRow) -> Option<usize> {
+        Some(features.tokens())
+    }
+
     fn parse_input(input: Value, options: &Self::Options) -> Result<TextInput> {
         if options.is_split_into_words { parse_words(input) } else { parse_text_or_pair(input) }
     }

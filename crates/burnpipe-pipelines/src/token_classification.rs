@@ -332,6 +332,10 @@ impl JsonTask for TokenClassification {
         parse_parameters(parameters.into_iter().filter(|(_, value)| !value.is_null()).collect())
     }
 
+    fn tokens(features: &TokenClassificationFeatures) -> Option<usize> {
+        Some(features.row.tokens())
+    }
+
     fn parse_input(input: Value, options: &Self::Options) -> Result<TextInput> {
         match input {
             Value::String(text) if !options.is_split_into_words => Ok(TextInput::Text(text)),

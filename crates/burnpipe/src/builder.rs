@@ -177,8 +177,9 @@ impl PipelineBuilder {
         supports: fn(&Heads) -> bool,
         load: impl FnOnce(&TaskContext<'_>, About) -> Result<R>,
     ) -> Result<R> {
-        let open = devices::open(&self.device, self.dtype)?;
-        let model_type = checkpoint.config()?.model_type()?;
+        let config = checkpoint.config()?;
+        let open = devices::open(&self.device, self.dtype, config.dtype())?;
+        let model_type = config.model_type()?;
         let tables: Vec<&[Architecture]> =
             self.architectures.iter().copied().chain([ARCHITECTURES]).collect();
         let architecture = burnpipe_models::find(&tables, model_type).ok_or_else(|| {

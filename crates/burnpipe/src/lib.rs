@@ -22,8 +22,8 @@ mod devices;
 
 pub use builder::{FromPretrained, PipelineBuilder, pipeline};
 pub use burnpipe_core::{
-    About, Answers, AnyPipeline, AsyncPipeline, Cancellation, DType, DeviceInfo, DeviceRequest, Error,
-    ErrorKind, JsonAnswers, JsonTask, Label, ModelFiles, Pipeline, Result, RunOptions, Task, Worker,
+    About, AdapterKind, Answers, AnyPipeline, AsyncPipeline, Cancellation, DType, DeviceInfo, DeviceRequest,
+    Error, ErrorKind, JsonAnswers, JsonTask, Label, ModelFiles, Pipeline, Result, RunOptions, Task, Worker,
 };
 pub use burnpipe_hub as hub;
 pub use burnpipe_hub::{Checkpoint, DownloadProgress, OpenOptions};

@@ -134,15 +134,19 @@ fn memory() -> Option<String> {
 
 fn backends() -> String {
     let mut text = heading("backends");
+    let mut devices = String::new();
     for backend in burnpipe::backends() {
-        let state = if backend.built_in { good("built in") } else { missing(&backend.note) };
+        let state = match &backend.missing {
+            Some(reason) => missing(reason),
+            None => good("built in"),
+        };
         text += &line(backend.name, &state);
+        for device in backend.devices {
+            let memory = device.memory_bytes.map(|count| format!(", {}", bytes(count))).unwrap_or_default();
+            devices += &line("device", &format!("{}: {}{memory}", device.name, device.description));
+        }
     }
-    for device in burnpipe::devices() {
-        let memory = device.memory_bytes.map(|count| format!(", {}", bytes(count))).unwrap_or_default();
-        text += &line("device", &format!("{}: {}{memory}", device.name, device.description));
-    }
-    text
+    text + &devices
 }
 
 fn cache() -> String {

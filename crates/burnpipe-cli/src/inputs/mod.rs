@@ -8,4 +8,4 @@ mod open;
 mod row;
 
 pub(crate) use open::open;
-pub(crate) use row::{Place, Row};
+pub(crate) use row::{Inputs, Place, Row};

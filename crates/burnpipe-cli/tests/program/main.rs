@@ -5,6 +5,7 @@
 #![allow(clippy::panic, clippy::unwrap_used)]
 
 mod answers;
+mod bench;
 mod lists;
 mod long_runs;
 mod refusals;
