@@ -28,7 +28,7 @@ fn every_task_and_cpu_backend_is_in_the_table() {
     for task in burnpipe::tasks() {
         assert!(header.contains(&format!("`{}`", task.id)), "`{}` is not in docs/parity.md", task.id);
     }
-    for device in ["`cpu`", "`ndarray`"] {
+    for device in ["`cpu`", "`ndarray`", "`wgpu:cpu`"] {
         let line = text.lines().find(|line| first_cell(line) == device);
         assert!(line.is_some(), "{device} is not in docs/parity.md; run `cargo xtask parity`");
     }

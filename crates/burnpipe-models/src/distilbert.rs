@@ -238,9 +238,8 @@ impl TransformerBlock {
     }
 
     fn forward(&self, hidden: Tensor<3>, scope: &AttentionScope) -> Tensor<3> {
-        let attended = self.attention.forward(hidden.clone(), scope);
-        let hidden = self.sa_layer_norm.forward(attended + hidden);
-        self.output_layer_norm.forward(self.ffn.forward(hidden.clone()) + hidden)
+        let hidden = self.sa_layer_norm.forward(self.attention.forward_added(hidden, scope));
+        self.output_layer_norm.forward(self.ffn.forward_added(hidden))
     }
 }
 
@@ -257,14 +256,16 @@ struct MultiHeadSelfAttention {
 }
 
 impl MultiHeadSelfAttention {
-    fn forward(&self, hidden: Tensor<3>, scope: &AttentionScope) -> Tensor<3> {
+    /// Attention, added to what went in.
+    fn forward_added(&self, hidden: Tensor<3>, scope: &AttentionScope) -> Tensor<3> {
         let [batch, tokens, _] = hidden.dims();
         let split = |x: Tensor<3>| x.reshape([batch, tokens, self.heads, self.head_size]).swap_dims(1, 2);
         let query = split(self.q_lin.forward(hidden.clone()));
         let key = split(self.k_lin.forward(hidden.clone()));
-        let value = split(self.v_lin.forward(hidden));
+        let value = split(self.v_lin.forward(hidden.clone()));
         let context = ops::attention(query, key, value, scope);
-        self.out_lin.forward(context.swap_dims(1, 2).reshape([batch, tokens, self.heads * self.head_size]))
+        let context = context.swap_dims(1, 2).reshape([batch, tokens, self.heads * self.head_size]);
+        self.out_lin.forward_added(context, hidden)
     }
 }
 
@@ -276,7 +277,8 @@ struct Ffn {
 }
 
 impl Ffn {
-    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        self.lin2.forward(self.activation.forward(self.lin1.forward(x)))
+    /// The feed-forward part, added to what went in.
+    fn forward_added(&self, x: Tensor<3>) -> Tensor<3> {
+        self.lin2.forward_added(self.lin1.forward_activated(x.clone(), &self.activation), x)
     }
 }

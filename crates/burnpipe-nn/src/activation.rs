@@ -111,8 +111,33 @@ impl ActivationLayer {
         }
     }
 
+    /// The CPU's kernel for it, if there is one.
+    #[cfg(feature = "flex")]
+    pub(crate) fn kernel(&self) -> Option<burnpipe_kernels::Activation> {
+        use burnpipe_kernels::Activation as Kernel;
+        let Self::Fixed(layer) = self else { return None };
+        match layer.kind {
+            Activation::Gelu => Some(Kernel::Gelu),
+            Activation::GeluTanh => Some(Kernel::GeluTanh),
+            Activation::QuickGelu => Some(Kernel::QuickGelu),
+            Activation::Relu => Some(Kernel::Relu),
+            Activation::Sigmoid => Some(Kernel::Sigmoid),
+            Activation::Silu => Some(Kernel::Silu),
+            Activation::Tanh => Some(Kernel::Tanh),
+            _ => None,
+        }
+    }
+
     /// Applies it to every element.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        #[cfg(feature = "flex")]
+        if let Some(kernel) = self.kernel() {
+            return ops::activate(x, kernel, |x| self.forward_by_burn(x));
+        }
+        self.forward_by_burn(x)
+    }
+
+    fn forward_by_burn<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         match self {
             Self::Fixed(layer) => layer.forward(x),
             Self::PRelu(layer) => activation::prelu(x, layer.weight.val()),

@@ -166,7 +166,7 @@ struct BertIntermediate {
 
 impl BertIntermediate {
     fn forward(&self, hidden: Tensor<3>) -> Tensor<3> {
-        self.intermediate_act_fn.forward(self.dense.forward(hidden))
+        self.dense.forward_activated(hidden, &self.intermediate_act_fn)
     }
 }
 
@@ -186,7 +186,7 @@ impl BertOutput {
     }
 
     fn forward(&self, x: Tensor<3>, residual: Tensor<3>) -> Tensor<3> {
-        self.LayerNorm.forward(self.dense.forward(x) + residual)
+        self.LayerNorm.forward(self.dense.forward_added(x, residual))
     }
 }
 

@@ -3,7 +3,7 @@
 use burn::module::{Module, Param, ParamId};
 use burn::tensor::{DType, Device, Int, Shape, Tensor};
 
-use crate::ops;
+use crate::{ActivationLayer, LinearWeight, ops};
 
 /// Where a layer lives and what it computes in.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ impl Placement {
 #[derive(Module, Debug)]
 pub struct Linear {
     /// `[outputs, inputs]`
-    pub weight: Param<Tensor<2>>,
+    pub weight: LinearWeight,
     /// `[outputs]`
     pub bias: Option<Param<Tensor<1>>>,
 }
@@ -36,7 +36,7 @@ impl Linear {
     /// A layer with a bias.
     pub fn new(inputs: usize, outputs: usize, placement: &Placement) -> Self {
         let bias = Some(placement.parameter([outputs]));
-        Self { weight: placement.parameter([outputs, inputs]), bias }
+        Self { weight: LinearWeight::new(outputs, inputs, placement), bias }
     }
 
     /// # Shapes
@@ -44,7 +44,21 @@ impl Linear {
     /// - `x`: `[.., inputs]`
     /// - result: `[.., outputs]`
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        ops::linear(x, self.weight.val(), self.bias.as_ref().map(Param::val))
+        ops::linear(x, &self.weight, self.bias())
+    }
+
+    /// The layer and the activation after it.
+    pub fn forward_activated<const D: usize>(&self, x: Tensor<D>, activation: &ActivationLayer) -> Tensor<D> {
+        ops::linear_activated(x, &self.weight, self.bias(), activation)
+    }
+
+    /// The layer, added to `residual`, `[.., outputs]`.
+    pub fn forward_added<const D: usize>(&self, x: Tensor<D>, residual: Tensor<D>) -> Tensor<D> {
+        ops::linear_added(x, &self.weight, self.bias(), residual)
+    }
+
+    fn bias(&self) -> Option<Tensor<1>> {
+        self.bias.as_ref().map(Param::val)
     }
 }
 

@@ -2,19 +2,66 @@
 //!
 //! Models call these and not Burn's own, so that a faster kernel for a backend has one place to go.
 
+use std::sync::Arc;
+
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Bool, DType, FloatDType, Int, Tensor, TensorData, activation, module};
 
+use crate::{ActivationLayer, LinearWeight};
+
+#[cfg(feature = "flex")]
+mod cpu;
+#[cfg(feature = "flex")]
+pub(crate) use cpu::pack;
+
 /// `x . weight^T + bias`.
-///
-/// The weight stays as checkpoints store it; a matrix product reads it transposed at no cost.
 ///
 /// # Shapes
 ///
 /// - `x`: `[.., inputs]`
 /// - `weight`: `[outputs, inputs]`, `bias`: `[outputs]`
 /// - result: `[.., outputs]`
-pub fn linear<const D: usize>(x: Tensor<D>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<D> {
+pub fn linear<const D: usize>(x: Tensor<D>, weight: &LinearWeight, bias: Option<Tensor<1>>) -> Tensor<D> {
+    match weight {
+        LinearWeight::Plain(weight) => plain_linear(x, weight.val(), bias),
+        #[cfg(feature = "flex")]
+        LinearWeight::Packed(weight) => cpu::linear(x, weight, bias, None, None),
+    }
+}
+
+/// A [`linear`] and the activation after it.
+pub fn linear_activated<const D: usize>(
+    x: Tensor<D>,
+    weight: &LinearWeight,
+    bias: Option<Tensor<1>>,
+    activation: &ActivationLayer,
+) -> Tensor<D> {
+    match weight {
+        LinearWeight::Plain(weight) => activation.forward(plain_linear(x, weight.val(), bias)),
+        #[cfg(feature = "flex")]
+        LinearWeight::Packed(weight) => match activation.kernel() {
+            Some(kernel) => cpu::linear(x, weight, bias, Some(kernel), None),
+            None => activation.forward(cpu::linear(x, weight, bias, None, None)),
+        },
+    }
+}
+
+/// A [`linear`] whose result is added to `residual`, `[.., outputs]`.
+pub fn linear_added<const D: usize>(
+    x: Tensor<D>,
+    weight: &LinearWeight,
+    bias: Option<Tensor<1>>,
+    residual: Tensor<D>,
+) -> Tensor<D> {
+    match weight {
+        LinearWeight::Plain(weight) => plain_linear(x, weight.val(), bias) + residual,
+        #[cfg(feature = "flex")]
+        LinearWeight::Packed(weight) => cpu::linear(x, weight, bias, None, Some(residual)),
+    }
+}
+
+/// The weight stays as checkpoints store it; a matrix product reads it transposed at no cost.
+fn plain_linear<const D: usize>(x: Tensor<D>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<D> {
     let mut shape: [usize; D] = x.dims();
     let [outputs, inputs] = weight.dims();
     let rows = shape[..D - 1].iter().product::<usize>();
@@ -37,6 +84,10 @@ pub fn layer_norm<const D: usize>(
     beta: Tensor<1>,
     epsilon: f64,
 ) -> Tensor<D> {
+    #[cfg(feature = "flex")]
+    if cpu::takes(&x) {
+        return cpu::layer_norm(x, gamma, beta, epsilon);
+    }
     in_f32(x, |x| {
         let (gamma, beta) = (gamma.cast(FloatDType::F32), beta.cast(FloatDType::F32));
         module::layer_norm(x, gamma, Some(beta), epsilon)
@@ -45,7 +96,21 @@ pub fn layer_norm<const D: usize>(
 
 /// Softmax over the last dimension, in f32 whatever the type of `x`.
 pub fn softmax<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    #[cfg(feature = "flex")]
+    if cpu::takes(&x) {
+        return cpu::softmax(x);
+    }
     in_f32(x, |x| activation::softmax(x, D - 1))
+}
+
+/// An activation that the CPU has a kernel for; `otherwise` elsewhere.
+#[cfg(feature = "flex")]
+pub(crate) fn activate<const D: usize>(
+    x: Tensor<D>,
+    kernel: burnpipe_kernels::Activation,
+    otherwise: impl FnOnce(Tensor<D>) -> Tensor<D>,
+) -> Tensor<D> {
+    if cpu::takes(&x) { cpu::activate(x, kernel) } else { otherwise(x) }
 }
 
 /// Rows of a table.
@@ -71,6 +136,9 @@ pub struct AttentionScope {
     pub causal: bool,
     /// What scores are multiplied by; `1 / sqrt(size)` unless said.
     pub scale: Option<f64>,
+    /// Where each of several texts ends that lie in one row, the last at its end: a token sees its own
+    /// text only.
+    pub texts: Option<Arc<[usize]>>,
 }
 
 /// `softmax(query . key^T * scale + bias) . value`, the softmax in f32 whatever the type of `query`.
@@ -82,6 +150,13 @@ pub struct AttentionScope {
 ///   serves as many in a row
 /// - result: `[batch, heads, queries, size]`
 pub fn attention(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, scope: &AttentionScope) -> Tensor<4> {
+    #[cfg(feature = "flex")]
+    if cpu::takes(&query) {
+        return cpu::attention(query, key, value, scope);
+    }
+    if let Some(texts) = &scope.texts {
+        return attention_by_text(&query, &key, &value, scope, texts);
+    }
     let [batch, heads, queries, size] = query.dims();
     let keys = key.dims()[2];
     // CubeCL knows no shared key heads and no masks that are broadcast.
@@ -97,6 +172,28 @@ pub fn attention(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, scope: &Att
     };
     let options = AttentionModuleOptions { is_causal: scope.causal, ..Default::default() };
     module::attention(query, key, value, hidden, scope.bias.clone(), options)
+}
+
+/// Attention of texts that lie in one row, one after the other.
+fn attention_by_text(
+    query: &Tensor<4>,
+    key: &Tensor<4>,
+    value: &Tensor<4>,
+    scope: &AttentionScope,
+    texts: &[usize],
+) -> Tensor<4> {
+    let starts = std::iter::once(0).chain(texts.iter().copied());
+    let answers = starts.zip(texts).map(|(start, end)| {
+        let part = |x: &Tensor<4>| x.clone().narrow(2, start, end - start);
+        let scope = AttentionScope {
+            hidden: scope.hidden.clone().map(|hidden| hidden.narrow(3, start, end - start)),
+            bias: scope.bias.as_ref().map(|bias| part(bias).narrow(3, start, end - start)),
+            texts: None,
+            ..scope.clone()
+        };
+        attention(part(query), part(key), part(value), &scope)
+    });
+    Tensor::cat(answers.collect(), 2)
 }
 
 /// Attention with products in 16 bits and scores in f32, which Burn's own leaves in 16 bits.
@@ -224,6 +321,7 @@ mod tests {
                     bias: Some(bias_tensor),
                     causal,
                     scale,
+                    texts: None,
                 };
                 let hides = |batch: usize, row: usize, column: usize| {
                     hidden[batch * KEYS + column] || (causal && column > row + KEYS - QUERIES)

@@ -1,0 +1,452 @@
+//! Matrix products: the loop over tiles, and the kernel of one tile.
+//!
+//! The result is cut into tiles of some rows by one panel of columns, each small enough to be summed in
+//! registers. The order of the loops (after Goto and van de Geijn, *Anatomy of High-Performance Matrix
+//! Multiplication*, 2008) keeps a part of a panel in the first cache while the rows of a block go by,
+//! and the block in the second.
+
+use std::marker::PhantomData;
+
+use rayon::prelude::*;
+use rten_simd::ops::{BitOps, Extend, IntOps, NumOps};
+use rten_simd::{Isa, Simd, SimdOp};
+
+use crate::Activation;
+use crate::packed::{PackedMatrix, Panels, VECTORS};
+
+/// Inputs that are multiplied before going on to the next tile: a panel's part of 32 kB.
+const DEPTH: usize = 256;
+
+/// Rows in a block: `ROWS * DEPTH` numbers are an eighth of a megabyte.
+const ROWS: usize = 144;
+
+/// Products below this many multiplications are not worth a second thread.
+const SERIAL: usize = 1 << 17;
+
+/// Parts of a product for each thread, so that an early one finds more to do.
+const PARTS: usize = 4;
+
+/// What is done to a product before it is written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Finish<'a> {
+    /// Added to every row: `[outputs]`.
+    pub bias: Option<&'a [f32]>,
+    /// Applied after the bias.
+    pub activation: Option<Activation>,
+    /// Added last: `[rows, outputs]`.
+    pub residual: Option<&'a [f32]>,
+}
+
+impl PackedMatrix {
+    /// `rows . weight^T`, finished: `[rows, outputs]` of `[rows, inputs]`.
+    ///
+    /// # Panics
+    ///
+    /// When the lengths do not fit each other.
+    pub fn multiply(&self, rows: &[f32], finish: &Finish<'_>) -> Vec<f32> {
+        let (inputs, outputs) = (self.inputs(), self.outputs());
+        let count = if inputs == 0 { 0 } else { rows.len() / inputs };
+        assert_eq!(rows.len(), count * inputs, "whole rows of {inputs} numbers");
+        assert!(finish.bias.is_none_or(|bias| bias.len() == outputs), "a bias for {outputs} outputs");
+        assert!(finish.residual.is_none_or(|rest| rest.len() == count * outputs), "a residual per output");
+        let mut result = Vec::with_capacity(count * outputs);
+        let target = Target { start: result.as_mut_ptr(), stride: outputs, columns: outputs };
+        let source = Source { start: rows.as_ptr(), stride: inputs, count, depth: inputs, life: PhantomData };
+        match &self.panels {
+            Panels::F32(panels) => run(self, source, panels, target, finish),
+            Panels::BF16(panels) => run(self, source, as_bf16(panels), target, finish),
+            Panels::F16(panels) => run(self, source, as_f16(panels), target, finish),
+        }
+        // SAFETY: `run` has written every one of the `count * outputs` numbers of the allocation.
+        unsafe { result.set_len(count * outputs) };
+        result
+    }
+}
+
+fn as_bf16(bits: &[u16]) -> &[Brain] {
+    // SAFETY: `Brain` is a transparent wrapper of `u16`.
+    unsafe { std::slice::from_raw_parts(bits.as_ptr().cast(), bits.len()) }
+}
+
+fn as_f16(bits: &[u16]) -> &[Half] {
+    // SAFETY: `Half` is a transparent wrapper of `u16`.
+    unsafe { std::slice::from_raw_parts(bits.as_ptr().cast(), bits.len()) }
+}
+
+/// Cuts a product into parts for the threads.
+fn run<W: Weight>(
+    weight: &PackedMatrix,
+    source: Source<'_>,
+    panels: &[W],
+    target: Target,
+    finish: &Finish<'_>,
+) {
+    let panel_count = weight.outputs().div_ceil(weight.width);
+    let part = |rows: (usize, usize), panels_of_part: (usize, usize)| {
+        Product {
+            source,
+            panels,
+            panel_stride: source.depth * weight.width,
+            row_stride: weight.width,
+            target,
+            finish: *finish,
+            rows,
+            panel_range: panels_of_part,
+        }
+        .dispatch();
+    };
+    let threads = rayon::current_num_threads();
+    if threads == 1 || source.count * source.depth * weight.outputs() <= SERIAL {
+        return part((0, source.count), (0, panel_count));
+    }
+    let row_parts = source.count.div_ceil(ROWS);
+    let column_parts = (PARTS * threads).div_ceil(row_parts).min(panel_count);
+    (0..row_parts * column_parts).into_par_iter().for_each(|index| {
+        let (row, column) = (index / column_parts, index % column_parts);
+        let range =
+            |part: usize, parts: usize, length: usize| (part * length / parts, (part + 1) * length / parts);
+        part(range(row, row_parts, source.count), range(column, column_parts, panel_count));
+    });
+}
+
+/// The left-hand side: rows of numbers.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'a> {
+    pub(crate) start: *const f32,
+    /// Numbers from one row to the next.
+    pub(crate) stride: usize,
+    pub(crate) count: usize,
+    /// Numbers of a row that are multiplied.
+    pub(crate) depth: usize,
+    pub(crate) life: PhantomData<&'a [f32]>,
+}
+
+// SAFETY: it stands for a shared slice.
+unsafe impl Send for Source<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Source<'_> {}
+
+/// Where the result goes.
+#[derive(Clone, Copy)]
+pub(crate) struct Target {
+    pub(crate) start: *mut f32,
+    /// Numbers from one row to the next.
+    pub(crate) stride: usize,
+    /// Columns that the result has; the last panel may be wider.
+    pub(crate) columns: usize,
+}
+
+// SAFETY: whoever makes parts of a product gives each tile to one of them only.
+unsafe impl Send for Target {}
+// SAFETY: as above.
+unsafe impl Sync for Target {}
+
+/// A number that weights are stored as.
+pub(crate) trait Weight: Copy + Send + Sync {
+    /// The next [`VECTORS`] vectors, in f32.
+    ///
+    /// # Safety
+    ///
+    /// A panel's width of numbers can be read from `at`.
+    unsafe fn load<I: Isa>(isa: I, at: *const Self) -> [I::F32; VECTORS];
+}
+
+impl Weight for f32 {
+    #[inline(always)]
+    unsafe fn load<I: Isa>(isa: I, at: *const Self) -> [I::F32; VECTORS] {
+        let ops = isa.f32();
+        // SAFETY: the caller's promise.
+        std::array::from_fn(|vector| unsafe { ops.load_ptr(at.add(vector * ops.len())) })
+    }
+}
+
+/// bfloat16: the upper half of an f32.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(crate) struct Brain(u16);
+
+impl Weight for Brain {
+    #[inline(always)]
+    unsafe fn load<I: Isa>(isa: I, at: *const Self) -> [I::F32; VECTORS] {
+        // SAFETY: the caller's promise; a panel is as wide as one vector of 16-bit numbers.
+        let bits = unsafe { isa.i16().load_ptr(at.cast()) };
+        let widen = |bits: I::I32| isa.i32().shift_left::<16>(bits).reinterpret_cast::<I::F32>();
+        [widen(isa.i16().extend_low(bits)), widen(isa.i16().extend_high(bits))]
+    }
+}
+
+/// float16.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(crate) struct Half(u16);
+
+impl Weight for Half {
+    #[inline(always)]
+    unsafe fn load<I: Isa>(isa: I, at: *const Self) -> [I::F32; VECTORS] {
+        // SAFETY: the caller's promise; rten's `f16` is a transparent wrapper of the bits.
+        let halves = unsafe { isa.f16().load_ptr(at.cast()) };
+        [isa.f16().extend_low(halves), isa.f16().extend_high(halves)]
+    }
+}
+
+/// A part of a product, for one thread.
+pub(crate) struct Product<'a, W> {
+    pub(crate) source: Source<'a>,
+    pub(crate) panels: &'a [W],
+    /// Numbers from one panel to the next.
+    pub(crate) panel_stride: usize,
+    /// Numbers from one input of a panel to the next.
+    pub(crate) row_stride: usize,
+    pub(crate) target: Target,
+    pub(crate) finish: Finish<'a>,
+    /// The rows of the part: from, to.
+    pub(crate) rows: (usize, usize),
+    /// The panels of the part: from, to.
+    pub(crate) panel_range: (usize, usize),
+}
+
+impl<W: Weight> SimdOp for Product<'_, W> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
+        for start in (self.rows.0..self.rows.1).step_by(ROWS) {
+            self.block(isa, start, self.rows.1.min(start + ROWS));
+        }
+    }
+}
+
+/// Rows of a tile, so that it and what it reads fill the registers.
+#[inline(always)]
+fn tile_rows<I: Isa>(isa: I) -> usize {
+    if isa.f32().len() >= 16 || cfg!(target_arch = "aarch64") { 12 } else { 6 }
+}
+
+impl<W: Weight> Product<'_, W> {
+    /// All panels of a block of rows.
+    #[inline(always)]
+    fn block<I: Isa>(&self, isa: I, from: usize, to: usize) {
+        let tiles = (to - from).div_ceil(tile_rows(isa));
+        // A panel that only one tile reads need not stay in the cache.
+        let step = if tiles == 1 { self.source.depth.max(1) } else { DEPTH };
+        for panel in self.panel_range.0..self.panel_range.1 {
+            let mut first = 0;
+            loop {
+                let depth = step.min(self.source.depth - first);
+                let last = first + depth == self.source.depth;
+                for tile in 0..tiles {
+                    let range = |at: usize| from + at * (to - from) / tiles;
+                    let (start, end) = (range(tile), range(tile + 1));
+                    self.tile(isa, panel, (start, end - start), (first, depth));
+                    if last {
+                        self.finish(isa, panel, start, end);
+                    }
+                }
+                if last {
+                    break;
+                }
+                first += depth;
+            }
+        }
+    }
+
+    /// One tile, by the kernel for its number of rows.
+    #[inline(always)]
+    fn tile<I: Isa>(&self, isa: I, panel: usize, rows: (usize, usize), depth: (usize, usize)) {
+        let (start, count) = rows;
+        let (first, depth) = depth;
+        let column = panel * VECTORS * isa.f32().len();
+        let from = panel * self.panel_stride + first * self.row_stride;
+        let width = VECTORS * isa.f32().len();
+        // The last input needs no whole row after it, only a panel's width.
+        assert!(depth == 0 || self.panels.len() >= from + (depth - 1) * self.row_stride + width);
+        assert!(start + count <= self.source.count && first + depth <= self.source.depth);
+        let tile = Tile {
+            // SAFETY: row `start`, input `first` lies inside the source, as was just checked.
+            rows: unsafe { self.source.start.add(start * self.source.stride + first) },
+            row_stride: self.source.stride,
+            panel: self.panels.as_ptr().wrapping_add(from),
+            panel_stride: self.row_stride,
+            depth,
+            // SAFETY: row `start` and the panel's first column lie inside the target.
+            target: unsafe { self.target.start.add(start * self.target.stride + column) },
+            target_stride: self.target.stride,
+            columns: width.min(self.target.columns - column),
+            add: first > 0,
+        };
+        macro_rules! by_rows {
+            ($($rows:literal)*) => {
+                match count {
+                    // SAFETY: `count` rows from `start` and the panel were checked above; this part
+                    // owns the tile of the target.
+                    $($rows => unsafe { tile.multiply::<I, $rows>(isa) },)*
+                    _ => unreachable!("tiles have at most 12 rows"),
+                }
+            };
+        }
+        by_rows!(1 2 3 4 5 6 7 8 9 10 11 12);
+    }
+
+    /// Bias, activation and residual, while the tile is in the cache.
+    #[inline(always)]
+    fn finish<I: Isa>(&self, isa: I, panel: usize, from: usize, to: usize) {
+        let Finish { bias, activation, residual } = self.finish;
+        if bias.is_none() && activation.is_none() && residual.is_none() {
+            return;
+        }
+        let ops = isa.f32();
+        let width = VECTORS * ops.len();
+        let (start, end) = (panel * width, self.target.columns.min((panel + 1) * width));
+        for row in from..to {
+            for column in (start..end).step_by(ops.len()) {
+                let count = ops.len().min(end - column);
+                // SAFETY: `count` columns from here lie inside the target, were written by `tile` and
+                // belong to this part.
+                let values = unsafe {
+                    let at = self.target.start.add(row * self.target.stride + column);
+                    std::slice::from_raw_parts_mut(at, count)
+                };
+                let (mut x, mask) = ops.load_pad(values);
+                if let Some(bias) = bias {
+                    x = ops.add(x, ops.load_pad(&bias[column..end]).0);
+                }
+                if let Some(activation) = activation {
+                    x = activation.apply_simd(isa, x);
+                }
+                if let Some(residual) = residual {
+                    let at = row * self.target.columns;
+                    x = ops.add(x, ops.load_pad(&residual[at + column..at + end]).0);
+                }
+                // SAFETY: the mask lets `count` numbers through.
+                unsafe { ops.store_ptr_mask(x, values.as_mut_ptr(), mask) };
+            }
+        }
+    }
+}
+
+/// Some rows by one panel.
+struct Tile<W> {
+    rows: *const f32,
+    row_stride: usize,
+    panel: *const W,
+    panel_stride: usize,
+    depth: usize,
+    target: *mut f32,
+    target_stride: usize,
+    /// Columns of the panel that the target has.
+    columns: usize,
+    /// Whether to add to what is there.
+    add: bool,
+}
+
+impl<W: Weight> Tile<W> {
+    /// # Safety
+    ///
+    /// `R` rows of `depth` numbers, `depth` rows of a panel and `R` rows of `columns` numbers of the
+    /// target are there; the target's are nobody else's, and initialised if they are added to.
+    #[inline(always)]
+    unsafe fn multiply<I: Isa, const R: usize>(&self, isa: I) {
+        let ops = isa.f32();
+        let mut sums = [[ops.zero(); VECTORS]; R];
+        for input in 0..self.depth {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let weights = W::load(isa, self.panel.add(input * self.panel_stride));
+                for (row, sums) in sums.iter_mut().enumerate() {
+                    let x = ops.splat(*self.rows.add(row * self.row_stride + input));
+                    for (sum, weight) in sums.iter_mut().zip(weights) {
+                        *sum = ops.mul_add(x, weight, *sum);
+                    }
+                }
+            }
+        }
+        for (row, sums) in sums.into_iter().enumerate() {
+            for (vector, sum) in sums.into_iter().enumerate() {
+                let column = vector * ops.len();
+                // SAFETY: the caller's promise; the mask keeps to the columns that are there.
+                unsafe {
+                    let at = self.target.add(row * self.target_stride + column);
+                    if column + ops.len() <= self.columns {
+                        let sum = if self.add { ops.add(sum, ops.load_ptr(at)) } else { sum };
+                        ops.store_ptr(sum, at);
+                    } else if column < self.columns {
+                        let mask = ops.first_n_mask(self.columns - column);
+                        let sum = if self.add { ops.add(sum, ops.load_ptr_mask(at, mask)) } else { sum };
+                        ops.store_ptr_mask(sum, at, mask);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use half::{bf16, f16};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::tests::numbers;
+
+    fn check(count: usize, inputs: usize, outputs: usize, activation: Option<Activation>) {
+        let rows = numbers(count * inputs, 1);
+        let weights = numbers(outputs * inputs, 2);
+        let (bias, residual) = (numbers(outputs, 3), numbers(count * outputs, 4));
+        let brain: Vec<bf16> = weights.iter().map(|&weight| bf16::from_f32(weight)).collect();
+        let half: Vec<f16> = weights.iter().map(|&weight| f16::from_f32(weight)).collect();
+        let stored = [
+            (weights.clone(), PackedMatrix::new(&weights, outputs, inputs)),
+            (
+                brain.iter().map(|weight| weight.to_f32()).collect(),
+                PackedMatrix::from_bf16(&brain, outputs, inputs),
+            ),
+            (
+                half.iter().map(|weight| weight.to_f32()).collect(),
+                PackedMatrix::from_f16(&half, outputs, inputs),
+            ),
+        ];
+        for (weights, packed) in stored {
+            let finish = Finish { bias: Some(&bias), activation, residual: Some(&residual) };
+            let answer = packed.multiply(&rows, &finish);
+            assert_eq!(answer.len(), count * outputs);
+            for (at, answer) in answer.iter().enumerate() {
+                let (row, output) = (at / outputs, at % outputs);
+                let product: f64 = (0..inputs)
+                    .map(|input| {
+                        f64::from(rows[row * inputs + input]) * f64::from(weights[output * inputs + input])
+                    })
+                    .sum();
+                let mut activated = [(product + f64::from(bias[output])) as f32];
+                activation.into_iter().for_each(|activation| activation.apply(&mut activated));
+                let expected = activated[0] + residual[at];
+                assert!(
+                    (answer - expected).abs() < 2e-4,
+                    "{count}x{inputs}x{outputs}: {answer}, not {expected}"
+                );
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 64 }))]
+
+        #[test]
+        fn products_equal_f64(count in 1_usize..40, inputs in 1_usize..70, outputs in 1_usize..100) {
+            check(count, inputs, outputs, None);
+            check(count, inputs, outputs, Some(Activation::Tanh));
+        }
+    }
+
+    #[test]
+    fn large_products_go_through_every_loop() {
+        // More rows than a block, more inputs than one step, panels for several threads.
+        check(2 * ROWS + 5, 2 * DEPTH + 3, 70, None);
+        check(1, 2 * DEPTH + 3, 1000, Some(Activation::Relu));
+    }
+
+    #[test]
+    fn nothing_in_nothing_out() {
+        let packed = PackedMatrix::new(&[1.0, 2.0], 2, 1);
+        assert!(packed.multiply(&[], &Finish::default()).is_empty());
+    }
+}

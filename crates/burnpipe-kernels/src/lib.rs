@@ -1,0 +1,45 @@
+//! CPU kernels on plain slices: what no crate offers as inference needs it.
+//!
+//! A weight is packed once and multiplied many times; bias, activation and residual are applied while a
+//! result is still in the cache:
+//!
+//! ```
+//! use burnpipe_kernels::{Activation, Finish, PackedMatrix};
+//!
+//! let weight = PackedMatrix::new(&[1.0, -1.0], 2, 1); // [outputs, inputs]
+//! let finish = Finish { activation: Some(Activation::Relu), ..Finish::default() };
+//! assert_eq!(weight.multiply(&[3.0], &finish), [3.0, 0.0]);
+//! ```
+//!
+//! Instructions are chosen at run time (AVX-512, AVX2, NEON or plain) by `rten-simd`; work is shared
+//! between the threads of the current `rayon` pool. The crate knows no tensors and no models:
+//! `burnpipe-nn` calls it.
+
+// Kernels write into memory that nobody has initialised and share it between threads.
+#![allow(unsafe_code)]
+
+mod activation;
+mod attention;
+mod gemm;
+mod norm;
+mod packed;
+
+pub use activation::Activation;
+pub use attention::{AttentionOptions, AttentionShape, Heads, HiddenKeys, ScoreBias, attention};
+pub use gemm::Finish;
+pub use norm::{Norm, softmax};
+pub use packed::PackedMatrix;
+
+#[cfg(test)]
+mod tests {
+    /// Numbers that look random and are the same on every machine, from -1 to 1.
+    pub(crate) fn numbers(count: usize, seed: u32) -> Vec<f32> {
+        let mut state = seed.wrapping_mul(2_654_435_761);
+        std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+        })
+        .take(count)
+        .collect()
+    }
+}

@@ -1,0 +1,112 @@
+//! The weight of a linear layer, in the form that its device multiplies fastest.
+
+use burn::module::{
+    Content, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor, Param,
+};
+use burn::tensor::{Device, Tensor};
+#[cfg(feature = "flex")]
+use burnpipe_kernels::PackedMatrix;
+#[cfg(feature = "flex")]
+use std::sync::Arc;
+
+use crate::Placement;
+#[cfg(feature = "flex")]
+use crate::ops;
+
+/// A weight of `[outputs, inputs]`.
+///
+/// On the CPU it is packed as soon as it is filled, and what it was filled with is let go; clones share
+/// it. Elsewhere it stays a tensor.
+#[derive(Clone, Debug)]
+pub enum LinearWeight {
+    /// As the checkpoint has it.
+    Plain(Param<Tensor<2>>),
+    /// In panels, for the CPU.
+    #[cfg(feature = "flex")]
+    Packed(Arc<PackedMatrix>),
+}
+
+impl LinearWeight {
+    /// A weight without memory until a checkpoint fills it.
+    pub fn new(outputs: usize, inputs: usize, placement: &Placement) -> Self {
+        Self::Plain(placement.parameter([outputs, inputs]))
+    }
+
+    /// Packs what has just been filled, where that is faster.
+    fn settled(self) -> Self {
+        #[cfg(feature = "flex")]
+        if let Self::Plain(parameter) = &self
+            && parameter.is_initialized()
+            && let Some(packed) = ops::pack(&parameter.val())
+        {
+            return Self::Packed(Arc::new(packed));
+        }
+        self
+    }
+
+    /// Applies something to the weight as a parameter, if it still is one.
+    fn map_plain(self, change: impl FnOnce(Param<Tensor<2>>) -> Param<Tensor<2>>) -> Self {
+        match self {
+            Self::Plain(parameter) => Self::Plain(change(parameter)),
+            #[cfg(feature = "flex")]
+            packed @ Self::Packed(_) => packed,
+        }
+    }
+}
+
+impl Module for LinearWeight {
+    fn collect_devices(&self, devices: Vec<Device>) -> Vec<Device> {
+        match self {
+            Self::Plain(parameter) => parameter.collect_devices(devices),
+            #[cfg(feature = "flex")]
+            Self::Packed(_) => devices,
+        }
+    }
+
+    fn fork(self, device: &Device) -> Self {
+        self.map_plain(|parameter| parameter.fork(device))
+    }
+
+    fn to_device(self, device: &Device) -> Self {
+        self.map_plain(|parameter| parameter.to_device(device))
+    }
+
+    fn train(self) -> Self {
+        self.map_plain(Module::train)
+    }
+
+    fn valid(&self) -> Self {
+        self.clone().map_plain(|parameter| parameter.valid())
+    }
+
+    fn materialize(self) -> Self {
+        self.map_plain(Module::materialize)
+    }
+
+    fn visit<V: ModuleVisitor>(&self, visitor: &mut V) {
+        match self {
+            Self::Plain(parameter) => parameter.visit(visitor),
+            #[cfg(feature = "flex")]
+            Self::Packed(_) => {}
+        }
+    }
+
+    fn map<M: ModuleMapper>(self, mapper: &mut M) -> Self {
+        self.map_plain(|parameter| Module::map(parameter, mapper)).settled()
+    }
+}
+
+impl ModuleDisplayDefault for LinearWeight {
+    fn content(&self, content: Content) -> Option<Content> {
+        match self {
+            Self::Plain(parameter) => parameter.content(content),
+            #[cfg(feature = "flex")]
+            Self::Packed(packed) => {
+                let text = format!("packed, {} x {}", packed.outputs(), packed.inputs());
+                content.add_single(&text).optional()
+            }
+        }
+    }
+}
+
+impl ModuleDisplay for LinearWeight {}

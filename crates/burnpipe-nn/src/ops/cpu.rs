@@ -1,0 +1,158 @@
+//! The operations on the CPU: between Burn's flex tensors and the slices of `burnpipe-kernels`.
+//!
+//! Tensors are taken apart by Burn's downcast to a backend's own type instead of its
+//! `#[backend_extension]`, which would need every backend's feature repeated here.
+
+use burn::tensor::{Bool, DType, Device, Tensor};
+use burn_flex::{Flex, FlexTensor, Layout};
+use burnpipe_kernels::{
+    Activation, AttentionOptions, AttentionShape, Finish, Heads, HiddenKeys, Norm, PackedMatrix, ScoreBias,
+};
+
+use super::AttentionScope;
+
+/// Whether a tensor is what the kernels compute on.
+pub(super) fn takes<const D: usize>(x: &Tensor<D>) -> bool {
+    x.dtype() == DType::F32 && x.device() == Device::flex()
+}
+
+/// Packs a weight, if it lies on the CPU in f32.
+pub(crate) fn pack(weight: &Tensor<2>) -> Option<PackedMatrix> {
+    if !takes(weight) {
+        return None;
+    }
+    let [outputs, inputs] = weight.dims();
+    let weight = contiguous(primitive(weight.clone()));
+    Some(PackedMatrix::new(numbers(&weight), outputs, inputs))
+}
+
+pub(super) fn linear<const D: usize>(
+    x: Tensor<D>,
+    weight: &PackedMatrix,
+    bias: Option<Tensor<1>>,
+    activation: Option<Activation>,
+    residual: Option<Tensor<D>>,
+) -> Tensor<D> {
+    let mut shape: [usize; D] = x.dims();
+    let x = contiguous(primitive(x));
+    let bias = bias.map(|bias| contiguous(primitive(bias)));
+    let residual = residual.map(|residual| contiguous(primitive(residual)));
+    let finish =
+        Finish { bias: bias.as_ref().map(numbers), activation, residual: residual.as_ref().map(numbers) };
+    shape[D - 1] = weight.outputs();
+    tensor(weight.multiply(numbers(&x), &finish), shape)
+}
+
+pub(super) fn layer_norm<const D: usize>(
+    x: Tensor<D>,
+    gamma: Tensor<1>,
+    beta: Tensor<1>,
+    epsilon: f64,
+) -> Tensor<D> {
+    let (gamma, beta) = (contiguous(primitive(gamma)), contiguous(primitive(beta)));
+    let norm = Norm::Layer { gamma: numbers(&gamma), beta: Some(numbers(&beta)), epsilon: epsilon as f32 };
+    in_place(x, |values| norm.apply(values, None))
+}
+
+pub(super) fn softmax<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    let size = x.dims()[D - 1];
+    in_place(x, |values| burnpipe_kernels::softmax(values, size))
+}
+
+pub(super) fn activate<const D: usize>(x: Tensor<D>, activation: Activation) -> Tensor<D> {
+    in_place(x, |values| activation.apply(values))
+}
+
+pub(super) fn attention(
+    query: Tensor<4>,
+    key: Tensor<4>,
+    value: Tensor<4>,
+    scope: &AttentionScope,
+) -> Tensor<4> {
+    let [batch, heads, queries, size] = query.dims();
+    let [_, key_heads, keys, _] = key.dims();
+    let value_size = value.dims()[3];
+    let shape = AttentionShape { batch, heads, key_heads, queries, keys, size, value_size };
+    let side_by_side = |x: Tensor<4>| with_last_stride_one(primitive(x));
+    let (query, key, value) = (side_by_side(query), side_by_side(key), side_by_side(value));
+    let bias = scope.bias.clone().map(side_by_side);
+    let hidden = scope.hidden.clone().map(hidden_primitive);
+    let options = AttentionOptions {
+        scale: scope.scale.map_or_else(|| 1.0 / (size as f32).sqrt(), |scale| scale as f32),
+        bias: bias.as_ref().map(|bias| {
+            let [batch_stride, head_stride, query_stride] = strides(bias);
+            ScoreBias { values: from_start(bias), batch_stride, head_stride, query_stride }
+        }),
+        hidden: hidden.as_ref().map(|hidden| {
+            let [batch_stride, _, query_stride] = strides(hidden);
+            let values = &hidden.storage::<u8>()[hidden.layout().start_offset()..];
+            HiddenKeys { values, batch_stride, query_stride }
+        }),
+        causal: scope.causal,
+        texts: scope.texts.as_deref(),
+        ..AttentionOptions::full(size)
+    };
+    let answer = burnpipe_kernels::attention(view(&query), view(&key), view(&value), shape, &options);
+    let answer: Tensor<4> = tensor(answer, [batch, queries, heads, value_size]);
+    answer.swap_dims(1, 2)
+}
+
+#[expect(clippy::expect_used, reason = "`takes` has seen the device")]
+fn primitive<const D: usize>(x: Tensor<D>) -> FlexTensor {
+    x.try_into_primitive::<Flex>().expect("a tensor on the CPU")
+}
+
+#[expect(clippy::expect_used, reason = "a mask lies where the scores lie")]
+fn hidden_primitive(hidden: Tensor<4, Bool>) -> FlexTensor {
+    with_last_stride_one(hidden.try_into_primitive::<Flex>().expect("a mask on the CPU"))
+}
+
+fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
+    let bytes = burn::tensor::Bytes::from_elems(values);
+    Tensor::from_primitive::<Flex>(FlexTensor::new(bytes, Layout::contiguous(shape.into()), DType::F32))
+}
+
+/// The tensor with its numbers side by side; copied only if they are not.
+fn contiguous(x: FlexTensor) -> FlexTensor {
+    if x.is_contiguous() { x } else { x.to_contiguous() }
+}
+
+/// The numbers of a contiguous tensor.
+fn numbers(x: &FlexTensor) -> &[f32] {
+    let start = x.layout().start_offset();
+    &x.storage::<f32>()[start..start + x.layout().num_elements()]
+}
+
+/// Changes the numbers of a tensor; in its own memory if nobody else has it.
+fn in_place<const D: usize>(x: Tensor<D>, change: impl FnOnce(&mut [f32])) -> Tensor<D> {
+    let mut x = contiguous(primitive(x));
+    let (start, count) = (x.layout().start_offset(), x.layout().num_elements());
+    change(&mut x.storage_mut::<f32>()[start..start + count]);
+    Tensor::from_primitive::<Flex>(x)
+}
+
+/// The tensor with the numbers of its last dimension side by side, and no dimension backwards.
+fn with_last_stride_one(x: FlexTensor) -> FlexTensor {
+    let strides = x.layout().strides();
+    let last_is_one = strides.last() == Some(&1) || x.layout().shape().last() == Some(&1);
+    if last_is_one && strides.iter().all(|&stride| stride >= 0) { x } else { x.to_contiguous() }
+}
+
+/// The strides of the first three of four dimensions, none of which is negative; a dimension of one is
+/// the same for all.
+fn strides(x: &FlexTensor) -> [usize; 3] {
+    let stride = |dimension: usize| match x.layout().shape()[dimension] {
+        1 => 0,
+        _ => x.layout().strides()[dimension].unsigned_abs(),
+    };
+    [stride(0), stride(1), stride(2)]
+}
+
+fn from_start(x: &FlexTensor) -> &[f32] {
+    &x.storage::<f32>()[x.layout().start_offset()..]
+}
+
+fn view(x: &FlexTensor) -> Heads<'_> {
+    let [batch_stride, head_stride, token_stride] = strides(x);
+    Heads { values: from_start(x), batch_stride, head_stride, token_stride }
+}
