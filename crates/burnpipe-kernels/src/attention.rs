@@ -1,7 +1,9 @@
 //! Attention: `softmax(query . key^T * scale + bias) . value`, over views of what linear layers give.
 //!
 //! Each head of each row is a task of its own, long rows in several; its scores are the only thing that
-//! is stored, for some queries at a time. Keys that no query of a task may see are not multiplied.
+//! is stored, for some queries at a time. Keys that no query of a task may see are not multiplied. Many
+//! queries go through matrix products; a few, as when a text is written token by token, read the keys and
+//! values where they lie in their cache.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -17,6 +19,9 @@ use crate::packed::{pack_panel, panel_width};
 
 /// Queries of a task: their scores of a thousand keys are half a megabyte.
 const QUERIES: usize = 128;
+
+/// Up to this many queries, laying the keys out for a matrix product costs more than it saves.
+const FEW: usize = 4;
 
 /// What a hidden score is, as in transformers: where every key is hidden all get the same weight.
 const HIDDEN: f32 = f32::MIN;
@@ -253,6 +258,9 @@ impl SimdOp for Head<'_> {
         let shape = self.shape;
         let key_head = head / (shape.heads / shape.key_heads);
         let mut scores = vec![0.0; queries.len() * keys.len()];
+        if queries.len() <= FEW {
+            return self.read_in_place(isa, key_head, &mut scores);
+        }
         let packed = self.pack_keys(batch, key_head, &keys);
         let start = self.query.start(batch, head, queries.start);
         let source = Source {
@@ -305,6 +313,38 @@ fn product<I: Isa>(isa: I, source: Source<'_>, panels: &[f32], strides: (usize, 
 }
 
 impl Head<'_> {
+    /// Attention of a few queries, without copies of keys and values.
+    #[inline(always)]
+    fn read_in_place<I: Isa>(&self, isa: I, key_head: usize, scores: &mut [f32]) {
+        let Task { batch, head, queries, keys } = &self.task;
+        let shape = self.shape;
+        for (index, row) in scores.chunks_mut(keys.len().max(1)).enumerate() {
+            let token = queries.start + index;
+            let query = &self.query.values[self.query.start(*batch, *head, token)..][..shape.size];
+            for (score, token) in row.iter_mut().zip(keys.clone()) {
+                let key = &self.key.values[self.key.start(*batch, key_head, token)..][..shape.size];
+                *score = dot(isa, query, key);
+            }
+            self.weigh(isa, row, token);
+        }
+        for (index, token) in queries.clone().enumerate() {
+            let at = (batch * shape.queries + token) * self.target.stride + head * shape.value_size;
+            // SAFETY: the head's part of the query's row lies inside the result, is this task's alone, and
+            // is written here before it is read.
+            let answer = unsafe {
+                let start = self.target.start.add(at);
+                start.write_bytes(0, shape.value_size);
+                std::slice::from_raw_parts_mut(start, shape.value_size)
+            };
+            let weights = &scores[index * keys.len()..(index + 1) * keys.len()];
+            for (weight, token) in weights.iter().zip(keys.clone()) {
+                let value =
+                    &self.value.values[self.value.start(*batch, key_head, token)..][..shape.value_size];
+                answer.iter_mut().zip(value).for_each(|(sum, value)| *sum += weight * value);
+            }
+        }
+    }
+
     /// Keys as the panels of a product.
     #[inline(always)]
     fn pack_keys(&self, batch: usize, key_head: usize, keys: &Range<usize>) -> Vec<f32> {
@@ -360,13 +400,30 @@ impl Head<'_> {
     }
 }
 
+/// The sum of the products of two vectors.
+#[inline(always)]
+fn dot<I: Isa>(isa: I, left: &[f32], right: &[f32]) -> f32 {
+    let ops = isa.f32();
+    let (lefts, rights) = (left.chunks_exact(ops.len()), right.chunks_exact(ops.len()));
+    let rest: f32 = lefts.remainder().iter().zip(rights.remainder()).map(|(left, right)| left * right).sum();
+    let sums = lefts
+        .zip(rights)
+        .fold(ops.zero(), |sums, (left, right)| ops.mul_add(ops.load(left), ops.load(right), sums));
+    sums.to_array().into_iter().sum::<f32>() + rest
+}
+
 /// `score * scale`, capped, plus the bias.
 #[inline(always)]
 fn scale<I: Isa>(isa: I, scores: &mut [f32], scale: f32, soft_cap: Option<f32>, bias: Option<&[f32]>) {
     if let Some(cap) = soft_cap {
         let ops = isa.f32();
         let (inner, outer) = (ops.splat(scale / cap), ops.splat(cap));
-        for_each_vector(isa, scores, |x| ops.mul(outer, Tanh {}.eval(isa, ops.mul(x, inner))));
+        for_each_vector(
+            isa,
+            scores,
+            #[inline(always)]
+            |x| ops.mul(outer, Tanh {}.eval(isa, ops.mul(x, inner))),
+        );
     } else {
         scores.iter_mut().for_each(|score| *score *= scale);
     }
@@ -387,7 +444,13 @@ pub(crate) fn softmax_row<I: Isa>(isa: I, row: &mut [f32]) {
     }
     let most = most.to_array().into_iter().fold(rest, f32::max);
     let most = ops.splat(most);
-    for_each_vector(isa, row, |x| Exp {}.eval(isa, ops.sub(x, most)));
+    // Without the hint a closure is compiled for the plainest machine, and calls every instruction.
+    for_each_vector(
+        isa,
+        row,
+        #[inline(always)]
+        |x| Exp {}.eval(isa, ops.sub(x, most)),
+    );
     let mut sum = ops.zero();
     let vectors = row.chunks_exact(ops.len());
     let rest: f32 = vectors.remainder().iter().sum();

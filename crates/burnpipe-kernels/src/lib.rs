@@ -20,15 +20,21 @@
 
 mod activation;
 mod attention;
+mod convolution;
 mod gemm;
 mod norm;
 mod packed;
+mod rotary;
+mod rows;
 
 pub use activation::Activation;
 pub use attention::{AttentionOptions, AttentionShape, Heads, HiddenKeys, ScoreBias, attention};
+pub use convolution::{ConvolutionShape, convolve};
 pub use gemm::Finish;
 pub use norm::{Norm, softmax};
 pub use packed::PackedMatrix;
+pub use rotary::{RotaryPairs, rotate};
+pub use rows::{gather, mean_of_rows};
 
 #[cfg(test)]
 mod tests {

@@ -87,13 +87,23 @@ impl SimdOp for NormRows<'_> {
             }
             match self.norm {
                 Norm::Layer { gamma, beta, epsilon } => {
-                    let mean = sum(isa, row, |x| x) / size as f32;
+                    let mean = sum(
+                        isa,
+                        row,
+                        #[inline(always)]
+                        |x| x,
+                    ) / size as f32;
                     let ops = isa.f32();
                     let center = ops.splat(mean);
-                    let variance = sum(isa, row, |x| {
-                        let distance = ops.sub(x, center);
-                        ops.mul(distance, distance)
-                    });
+                    let variance = sum(
+                        isa,
+                        row,
+                        #[inline(always)]
+                        |x| {
+                            let distance = ops.sub(x, center);
+                            ops.mul(distance, distance)
+                        },
+                    );
                     let variance = variance / size as f32;
                     let scale = 1.0 / (variance + epsilon).sqrt();
                     row.iter_mut().zip(gamma).for_each(|(x, gamma)| *x = (*x - mean) * scale * gamma);
@@ -102,7 +112,12 @@ impl SimdOp for NormRows<'_> {
                     }
                 }
                 Norm::Rms { gamma, epsilon } => {
-                    let squares = sum(isa, row, |x| isa.f32().mul(x, x));
+                    let squares = sum(
+                        isa,
+                        row,
+                        #[inline(always)]
+                        |x| isa.f32().mul(x, x),
+                    );
                     let scale = 1.0 / (squares / size as f32 + epsilon).sqrt();
                     row.iter_mut().zip(gamma).for_each(|(x, gamma)| *x = *x * scale * gamma);
                 }
@@ -124,10 +139,12 @@ fn sum<I: Isa>(isa: I, row: &[f32], function: impl Fn(I::F32) -> I::F32) -> f32 
     }
     let sum: f32 = ops.add(sums[0], sums[1]).to_array().into_iter().sum();
     let rest = vectors.remainder().chunks(ops.len());
-    rest.fold(sum, |sum, vector| {
+    let mut sum = sum;
+    for vector in rest {
         let last = function(ops.load_pad(vector).0).to_array();
-        sum + last.into_iter().take(vector.len()).sum::<f32>()
-    })
+        sum += last.into_iter().take(vector.len()).sum::<f32>();
+    }
+    sum
 }
 
 /// Softmax of every row, in place and in parallel.

@@ -9,9 +9,9 @@ use burn::tensor::Tensor;
 use burnpipe_core::Result;
 use burnpipe_nn::ops::AttentionScope;
 use burnpipe_nn::{
-    Activation, Architecture, BertEncoder, BertEncoderConfig, Embedding, Encoder, Heads, LayerNorm, Linear,
-    LoadContext, Placement, PositionEmbedding, PrunedHeads, SequenceClassifier, TokenBatch, TokenClassifier,
-    WeightNames,
+    Activation, Architecture, BatchLayout, BertEncoder, BertEncoderConfig, Embedding, Encoder, Heads,
+    LayerNorm, Linear, LoadContext, Placement, PositionEmbedding, PrunedHeads, SequenceClassifier,
+    TokenBatch, TokenClassifier, WeightNames,
 };
 use serde::Deserialize;
 
@@ -125,11 +125,15 @@ struct BertForSequenceClassification {
 }
 
 impl SequenceClassifier for BertForSequenceClassification {
+    fn layout(&self) -> BatchLayout {
+        self.bert.layout
+    }
+
     fn forward(&self, batch: &TokenBatch) -> Result<Tensor<2>> {
-        let hidden = Encoder::forward(&self.bert, batch)?;
+        let first = batch.first_tokens(Encoder::forward(&self.bert, batch)?);
         let pooled = match &self.bert.pooler {
-            Some(pooler) => pooler.forward(hidden),
-            None => first_token(hidden),
+            Some(pooler) => pooler.forward(first),
+            None => first,
         };
         Ok(self.classifier.forward(pooled))
     }
@@ -143,6 +147,10 @@ struct BertForTokenClassification {
 }
 
 impl TokenClassifier for BertForTokenClassification {
+    fn layout(&self) -> BatchLayout {
+        self.bert.layout
+    }
+
     fn forward(&self, batch: &TokenBatch) -> Result<Tensor<3>> {
         Ok(self.classifier.forward(Encoder::forward(&self.bert, batch)?))
     }
@@ -156,6 +164,8 @@ struct BertModel {
     pooler: Option<BertPooler>,
     #[module(skip)]
     is_decoder: bool,
+    #[module(skip)]
+    layout: BatchLayout,
 }
 
 impl BertModel {
@@ -167,15 +177,25 @@ impl BertModel {
             encoder: BertEncoder::new(&config.encoder()?, placement)?,
             pooler,
             is_decoder: config.is_decoder,
+            layout: config.encoder()?.layout(placement),
         })
     }
 }
 
 impl Encoder for BertModel {
+    fn layout(&self) -> BatchLayout {
+        self.layout
+    }
+
     fn forward(&self, batch: &TokenBatch) -> Result<Tensor<3>> {
         let embedded = self.embeddings.forward(batch)?;
         let hidden = batch.hidden(&embedded.device());
-        let scope = AttentionScope { hidden, causal: self.is_decoder, ..AttentionScope::default() };
+        let scope = AttentionScope {
+            hidden,
+            texts: batch.ends(),
+            causal: self.is_decoder,
+            ..AttentionScope::default()
+        };
         Ok(self.encoder.forward(embedded, &scope))
     }
 }
@@ -187,15 +207,9 @@ struct BertPooler {
 }
 
 impl BertPooler {
-    fn forward(&self, hidden: Tensor<3>) -> Tensor<2> {
-        self.dense.forward(first_token(hidden)).tanh()
+    fn forward(&self, first: Tensor<2>) -> Tensor<2> {
+        self.dense.forward(first).tanh()
     }
-}
-
-/// `[batch, tokens, hidden]` to `[batch, hidden]`.
-pub(crate) fn first_token(hidden: Tensor<3>) -> Tensor<2> {
-    let [batch, _, size] = hidden.dims();
-    hidden.narrow(1, 0, 1).reshape([batch, size])
 }
 
 /// Token, segment and, unless positions are relative, position vectors; summed and normed.
@@ -228,9 +242,7 @@ impl BertEmbeddings {
         let words = self.word_embeddings.forward(batch.input_ids(&device));
         let mut sum = words + self.token_type_embeddings.forward(batch.token_type_ids(&device));
         if PositionEmbedding::from_name(&config.position_embedding_type)? == PositionEmbedding::Absolute {
-            let [rows, tokens] = batch.dims();
-            let positions = (0..rows).flat_map(|_| 0..tokens as i32).collect();
-            sum = sum + self.position_embeddings.forward(batch.to_device(positions, &device));
+            sum = sum + self.position_embeddings.forward(batch.to_device(batch.positions(), &device));
         }
         Ok(self.LayerNorm.forward(sum))
     }

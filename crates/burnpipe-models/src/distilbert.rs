@@ -10,12 +10,10 @@ use burn::tensor::{Tensor, activation};
 use burnpipe_core::{Error, ErrorKind, Result};
 use burnpipe_nn::ops::{self, AttentionScope};
 use burnpipe_nn::{
-    Activation, ActivationLayer, Architecture, Embedding, Encoder, Heads, LayerNorm, Linear, LoadContext,
-    Placement, PrunedHeads, SequenceClassifier, TokenBatch, TokenClassifier, WeightNames,
+    Activation, ActivationLayer, Architecture, BatchLayout, Embedding, Encoder, Heads, LayerNorm, Linear,
+    LoadContext, Placement, PrunedHeads, SequenceClassifier, TokenBatch, TokenClassifier, WeightNames,
 };
 use serde::Deserialize;
-
-use crate::bert::first_token;
 
 /// What this architecture offers.
 pub(crate) const ARCHITECTURE: Architecture = Architecture {
@@ -114,8 +112,12 @@ struct DistilBertForSequenceClassification {
 }
 
 impl SequenceClassifier for DistilBertForSequenceClassification {
+    fn layout(&self) -> BatchLayout {
+        self.distilbert.layout
+    }
+
     fn forward(&self, batch: &TokenBatch) -> Result<Tensor<2>> {
-        let hidden = first_token(Encoder::forward(&self.distilbert, batch)?);
+        let hidden = batch.first_tokens(Encoder::forward(&self.distilbert, batch)?);
         Ok(self.classifier.forward(activation::relu(self.pre_classifier.forward(hidden))))
     }
 }
@@ -128,6 +130,10 @@ struct DistilBertForTokenClassification {
 }
 
 impl TokenClassifier for DistilBertForTokenClassification {
+    fn layout(&self) -> BatchLayout {
+        self.distilbert.layout
+    }
+
     fn forward(&self, batch: &TokenBatch) -> Result<Tensor<3>> {
         Ok(self.classifier.forward(Encoder::forward(&self.distilbert, batch)?))
     }
@@ -137,6 +143,8 @@ impl TokenClassifier for DistilBertForTokenClassification {
 struct DistilBertModel {
     embeddings: Embeddings,
     transformer: Transformer,
+    #[module(skip)]
+    layout: BatchLayout,
 }
 
 impl DistilBertModel {
@@ -154,15 +162,20 @@ impl DistilBertModel {
         Ok(Self {
             embeddings: Embeddings::new(config, placement),
             transformer: Transformer { layer: layer.collect() },
+            layout: BatchLayout::fastest(&placement.device, placement.dtype),
         })
     }
 }
 
 impl Encoder for DistilBertModel {
+    fn layout(&self) -> BatchLayout {
+        self.layout
+    }
+
     fn forward(&self, batch: &TokenBatch) -> Result<Tensor<3>> {
         let embedded = self.embeddings.forward(batch)?;
         let hidden = batch.hidden(&embedded.device());
-        let scope = AttentionScope { hidden, ..AttentionScope::default() };
+        let scope = AttentionScope { hidden, texts: batch.ends(), ..AttentionScope::default() };
         Ok(self.transformer.layer.iter().fold(embedded, |hidden, layer| layer.forward(hidden, &scope)))
     }
 }
@@ -191,10 +204,8 @@ impl Embeddings {
     fn forward(&self, batch: &TokenBatch) -> Result<Tensor<3>> {
         batch.check(self.config.vocab_size, None, self.config.max_position_embeddings)?;
         let device = self.word_embeddings.weight.val().device();
-        let [rows, tokens] = batch.dims();
-        let positions = (0..rows).flat_map(|_| 0..tokens as i32).collect();
         let words = self.word_embeddings.forward(batch.input_ids(&device));
-        let positions = self.position_embeddings.forward(batch.to_device(positions, &device));
+        let positions = self.position_embeddings.forward(batch.to_device(batch.positions(), &device));
         Ok(self.LayerNorm.forward(words + positions))
     }
 }

@@ -10,13 +10,11 @@ use burn::tensor::Tensor;
 use burnpipe_core::Result;
 use burnpipe_nn::ops::AttentionScope;
 use burnpipe_nn::{
-    Activation, Architecture, BertEncoder, BertEncoderConfig, Embedding, Encoder, Heads, LayerNorm, Linear,
-    LoadContext, Placement, PositionEmbedding, PrunedHeads, SequenceClassifier, TokenBatch, TokenClassifier,
-    WeightNames,
+    Activation, Architecture, BatchLayout, BertEncoder, BertEncoderConfig, Embedding, Encoder, Heads,
+    LayerNorm, Linear, LoadContext, Placement, PositionEmbedding, PrunedHeads, SequenceClassifier,
+    TokenBatch, TokenClassifier, WeightNames,
 };
 use serde::Deserialize;
-
-use crate::bert::first_token;
 
 /// What this architecture offers.
 pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "roberta", heads: HEADS };
@@ -144,8 +142,12 @@ struct RobertaForSequenceClassification {
 }
 
 impl SequenceClassifier for RobertaForSequenceClassification {
+    fn layout(&self) -> BatchLayout {
+        self.roberta.layout
+    }
+
     fn forward(&self, batch: &TokenBatch) -> Result<Tensor<2>> {
-        Ok(self.classifier.forward(Encoder::forward(&self.roberta, batch)?))
+        Ok(self.classifier.forward(batch.first_tokens(Encoder::forward(&self.roberta, batch)?)))
     }
 }
 
@@ -156,8 +158,8 @@ struct RobertaClassificationHead {
 }
 
 impl RobertaClassificationHead {
-    fn forward(&self, hidden: Tensor<3>) -> Tensor<2> {
-        self.out_proj.forward(self.dense.forward(first_token(hidden)).tanh())
+    fn forward(&self, first: Tensor<2>) -> Tensor<2> {
+        self.out_proj.forward(self.dense.forward(first).tanh())
     }
 }
 
@@ -169,6 +171,10 @@ struct RobertaForTokenClassification {
 }
 
 impl TokenClassifier for RobertaForTokenClassification {
+    fn layout(&self) -> BatchLayout {
+        self.roberta.layout
+    }
+
     fn forward(&self, batch: &TokenBatch) -> Result<Tensor<3>> {
         Ok(self.classifier.forward(Encoder::forward(&self.roberta, batch)?))
     }
@@ -181,6 +187,8 @@ struct RobertaModel {
     encoder: BertEncoder,
     #[module(skip)]
     is_decoder: bool,
+    #[module(skip)]
+    layout: BatchLayout,
 }
 
 impl RobertaModel {
@@ -189,15 +197,25 @@ impl RobertaModel {
             embeddings: RobertaEmbeddings::new(config, placement),
             encoder: BertEncoder::new(&config.encoder()?, placement)?,
             is_decoder: config.is_decoder,
+            layout: config.encoder()?.layout(placement),
         })
     }
 }
 
 impl Encoder for RobertaModel {
+    fn layout(&self) -> BatchLayout {
+        self.layout
+    }
+
     fn forward(&self, batch: &TokenBatch) -> Result<Tensor<3>> {
         let embedded = self.embeddings.forward(batch)?;
         let hidden = batch.hidden(&embedded.device());
-        let scope = AttentionScope { hidden, causal: self.is_decoder, ..AttentionScope::default() };
+        let scope = AttentionScope {
+            hidden,
+            texts: batch.ends(),
+            causal: self.is_decoder,
+            ..AttentionScope::default()
+        };
         Ok(self.encoder.forward(embedded, &scope))
     }
 }
@@ -246,16 +264,16 @@ impl RobertaEmbeddings {
 
 /// `create_position_ids_from_input_ids`: tokens that are not padding count from `pad_token_id + 1`.
 fn positions_after(batch: &TokenBatch, pad_token_id: i32) -> Vec<i32> {
-    let [_, tokens] = batch.dims();
-    let rows = batch.ids().chunks(tokens);
-    rows.flat_map(|row| {
-        row.iter().scan(pad_token_id, move |position, &id| {
-            if id == pad_token_id {
-                return Some(pad_token_id);
-            }
-            *position += 1;
-            Some(*position)
+    batch
+        .rows()
+        .flat_map(|row| {
+            row.iter().scan(pad_token_id, move |position, &id| {
+                if id == pad_token_id {
+                    return Some(pad_token_id);
+                }
+                *position += 1;
+                Some(*position)
+            })
         })
-    })
-    .collect()
+        .collect()
 }

@@ -11,7 +11,7 @@ use burnpipe_core::{Error, ErrorKind, Result};
 use serde::Deserialize;
 
 use crate::ops::{self, AttentionScope};
-use crate::{Activation, ActivationLayer, Embedding, LayerNorm, Linear, Placement};
+use crate::{Activation, ActivationLayer, BatchLayout, Embedding, LayerNorm, Linear, Placement};
 
 /// What a config says of the encoder.
 #[derive(Clone, Debug)]
@@ -34,6 +34,16 @@ pub struct BertEncoderConfig {
     pub max_position_embeddings: usize,
     /// Heads that were cut out of a layer.
     pub pruned_heads: PrunedHeads,
+}
+
+impl BertEncoderConfig {
+    /// How the encoder takes several texts: vectors of distances are made for one at a time.
+    pub fn layout(&self, placement: &Placement) -> BatchLayout {
+        match self.positions {
+            PositionEmbedding::Absolute => BatchLayout::fastest(&placement.device, placement.dtype),
+            PositionEmbedding::RelativeKey | PositionEmbedding::RelativeKeyQuery => BatchLayout::Padded,
+        }
+    }
 }
 
 /// Heads that were cut out, by layer: `pruned_heads` of a config.

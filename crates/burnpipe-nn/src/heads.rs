@@ -6,13 +6,18 @@ use burnpipe_core::{Error, ErrorKind, Result, quoted};
 use burnpipe_hub::Checkpoint;
 
 use crate::weights::{WeightNames, Weights};
-use crate::{Placement, TokenBatch};
+use crate::{BatchLayout, Placement, TokenBatch};
 
 /// A model without a head: token ids in, the last hidden state out.
 pub trait Encoder: Send + Sync {
+    /// How the model takes several texts.
+    fn layout(&self) -> BatchLayout {
+        BatchLayout::Padded
+    }
+
     /// # Shapes
     ///
-    /// - result: `[batch, tokens, hidden]`
+    /// - result: `[rows, tokens, hidden]`, as the batch lies
     ///
     /// # Errors
     ///
@@ -22,9 +27,14 @@ pub trait Encoder: Send + Sync {
 
 /// Scores the labels of a whole text.
 pub trait SequenceClassifier: Send + Sync {
+    /// How the model takes several texts.
+    fn layout(&self) -> BatchLayout {
+        BatchLayout::Padded
+    }
+
     /// # Shapes
     ///
-    /// - result: logits, `[batch, labels]`
+    /// - result: logits, `[texts, labels]`
     ///
     /// # Errors
     ///
@@ -34,9 +44,14 @@ pub trait SequenceClassifier: Send + Sync {
 
 /// Scores the labels of every token.
 pub trait TokenClassifier: Send + Sync {
+    /// How the model takes several texts.
+    fn layout(&self) -> BatchLayout {
+        BatchLayout::Padded
+    }
+
     /// # Shapes
     ///
-    /// - result: logits, `[batch, tokens, labels]`
+    /// - result: logits, `[rows, tokens, labels]`, as the batch lies
     ///
     /// # Errors
     ///

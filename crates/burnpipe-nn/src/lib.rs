@@ -35,5 +35,5 @@ pub use bert_encoder::{BertEncoder, BertEncoderConfig, BertLayer, PositionEmbedd
 pub use heads::{Architecture, Encoder, Heads, LoadContext, Loader, SequenceClassifier, TokenClassifier};
 pub use layers::{Embedding, LayerNorm, Linear, Placement};
 pub use linear_weight::LinearWeight;
-pub use token_batch::{Filling, TokenBatch, TokenRow};
+pub use token_batch::{BatchLayout, Filling, TokenBatch, TokenRow};
 pub use weights::{WeightNames, Weights};

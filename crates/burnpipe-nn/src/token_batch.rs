@@ -1,4 +1,7 @@
-//! Rows of token ids as a batch, on the host and padded.
+//! Rows of token ids as a batch, on the host.
+
+use std::ops::Range;
+use std::sync::Arc;
 
 use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData};
 use burnpipe_core::{Error, ErrorKind, Result};
@@ -31,7 +34,30 @@ pub struct Filling {
     pub token_type: u32,
 }
 
-/// A padded batch of token ids, on the host.
+/// How the texts of a batch lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BatchLayout {
+    /// Each in a row of its own, filled up to the longest: `[texts, longest]`.
+    #[default]
+    Padded,
+    /// One after the other in a single row: `[1, tokens of all]`. Nothing is computed for padding; a
+    /// model must keep tokens from seeing other texts, by [`TokenBatch::texts`].
+    Joined,
+}
+
+impl BatchLayout {
+    /// The layout for a model that can take both: joined where the kernels gain by it.
+    pub fn fastest(device: &Device, dtype: DType) -> Self {
+        #[cfg(feature = "flex")]
+        if *device == Device::flex() && dtype == DType::F32 {
+            return Self::Joined;
+        }
+        let _ = (device, dtype);
+        Self::Padded
+    }
+}
+
+/// A batch of token ids, on the host.
 ///
 /// It stays on the host because what models derive from it (positions, lengths) is cheap there, and
 /// because ids are checked against the model before they reach a device that would not.
@@ -39,47 +65,103 @@ pub struct Filling {
 pub struct TokenBatch {
     rows: usize,
     tokens: usize,
+    /// Where each text lies, in the ids row after row.
+    texts: Vec<Range<usize>>,
+    layout: BatchLayout,
     input_ids: Vec<i32>,
     attention_mask: Vec<bool>,
     token_type_ids: Option<Vec<i32>>,
 }
 
 impl TokenBatch {
-    /// Puts rows together, filled up to the longest of them.
+    /// Puts texts together.
     ///
     /// # Errors
     ///
     /// When there is no token at all.
-    pub fn new(rows: &[TokenRow], filling: Filling) -> Result<Self> {
-        let tokens = rows.iter().map(|row| row.input_ids.len()).max().unwrap_or(0);
-        if tokens == 0 {
+    pub fn new(texts: &[TokenRow], filling: Filling, layout: BatchLayout) -> Result<Self> {
+        let longest = texts.iter().map(|row| row.input_ids.len()).max().unwrap_or(0);
+        if longest == 0 {
             let message = "the text has no tokens; with `add_special_tokens: false` it must not be empty";
             return Err(Error::new(ErrorKind::Input, message));
         }
-        let typed = rows.iter().any(|row| row.token_type_ids.is_some());
+        let length = |row: &TokenRow| match layout {
+            BatchLayout::Padded => longest,
+            BatchLayout::Joined => row.input_ids.len(),
+        };
+        let total = texts.iter().map(length).sum();
+        let typed = texts.iter().any(|row| row.token_type_ids.is_some());
+        let (rows, tokens) = match layout {
+            BatchLayout::Padded => (texts.len(), longest),
+            BatchLayout::Joined => (1, total),
+        };
         let mut batch = Self {
-            rows: rows.len(),
+            rows,
             tokens,
-            input_ids: Vec::with_capacity(rows.len() * tokens),
-            attention_mask: Vec::with_capacity(rows.len() * tokens),
-            token_type_ids: typed.then(|| Vec::with_capacity(rows.len() * tokens)),
+            texts: Vec::with_capacity(texts.len()),
+            layout,
+            input_ids: Vec::with_capacity(total),
+            attention_mask: Vec::with_capacity(total),
+            token_type_ids: typed.then(|| Vec::with_capacity(total)),
         };
-        let fill = |values: &mut Vec<i32>, ids: &[u32], filler: u32| {
-            let padded = ids.iter().copied().chain(std::iter::repeat(filler)).take(tokens);
-            values.extend(padded.map(|id| i32::try_from(id).unwrap_or(-1)));
-        };
-        for row in rows {
+        for row in texts {
+            let start = batch.input_ids.len();
+            batch.texts.push(start..start + row.input_ids.len());
+            let fill = |values: &mut Vec<i32>, ids: &[u32], filler: u32| {
+                let padded = ids.iter().copied().chain(std::iter::repeat(filler)).take(length(row));
+                values.extend(padded.map(|id| i32::try_from(id).unwrap_or(-1)));
+            };
             fill(&mut batch.input_ids, &row.input_ids, filling.token);
             if let Some(types) = &mut batch.token_type_ids {
                 fill(types, row.token_type_ids.as_deref().unwrap_or(&[]), filling.token_type);
             }
-            let seen = row.attention_mask.iter().copied().chain(std::iter::repeat(false)).take(tokens);
+            let seen = row.attention_mask.iter().copied().chain(std::iter::repeat(false)).take(length(row));
             batch.attention_mask.extend(seen);
         }
         Ok(batch)
     }
 
-    /// How many rows there are, and how many tokens each has with padding.
+    /// Where the tokens of each text lie, in ids and results taken row after row.
+    pub fn texts(&self) -> &[Range<usize>] {
+        &self.texts
+    }
+
+    /// Where each text ends that shares its row with others; `None` if none does.
+    pub fn ends(&self) -> Option<Arc<[usize]>> {
+        let joined = self.layout == BatchLayout::Joined && self.texts.len() > 1;
+        joined.then(|| self.texts.iter().map(|text| text.end).collect())
+    }
+
+    /// The ids of each text, with its padding.
+    pub fn rows(&self) -> impl Iterator<Item = &[i32]> {
+        self.texts.iter().map(|text| match self.layout {
+            BatchLayout::Padded => &self.input_ids[text.start..text.start + self.tokens],
+            BatchLayout::Joined => &self.input_ids[text.clone()],
+        })
+    }
+
+    /// The position of every token in its own text, from 0.
+    pub fn positions(&self) -> Vec<i32> {
+        let length = |text: &Range<usize>| match self.layout {
+            BatchLayout::Padded => self.tokens,
+            BatchLayout::Joined => text.len(),
+        };
+        self.texts.iter().flat_map(|text| 0..length(text) as i32).collect()
+    }
+
+    /// The vector of every text's first token: `[texts, size]` of `[batch, tokens, size]`.
+    pub fn first_tokens(&self, states: Tensor<3>) -> Tensor<2> {
+        let [rows, tokens, size] = states.dims();
+        if self.texts.len() == rows {
+            return states.narrow(1, 0, 1).reshape([rows, size]);
+        }
+        let starts: Vec<i32> = self.texts.iter().map(|text| text.start as i32).collect();
+        let starts = TensorData::new(starts, [self.texts.len()]);
+        let starts: Tensor<1, Int> = Tensor::from_data(starts, (&states.device(), DType::I32));
+        states.reshape([rows * tokens, size]).select(0, starts)
+    }
+
+    /// How many rows there are, and how many tokens each has, with padding where there is any.
     pub fn dims(&self) -> [usize; 2] {
         [self.rows, self.tokens]
     }
@@ -95,10 +177,10 @@ impl TokenBatch {
     ///
     /// When the text is too long for the model, or the tokenizer is not the model's.
     pub fn check(&self, vocabulary: usize, token_types: Option<usize>, positions: usize) -> Result<()> {
-        if self.tokens > positions {
+        let longest = self.texts.iter().map(Range::len).max().unwrap_or(0);
+        if longest > positions {
             let message = format!(
-                "the text has {} tokens and the model takes at most {positions}; shorten it, or cut it by `truncation` where the task takes it",
-                self.tokens
+                "the text has {longest} tokens and the model takes at most {positions}; shorten it, or cut it by `truncation` where the task takes it"
             );
             return Err(Error::new(ErrorKind::Input, message));
         }
@@ -159,19 +241,36 @@ mod tests {
     #[test]
     fn shorter_rows_are_filled_after_their_text() {
         let rows = [row(&[5, 6, 7]), row(&[8])];
-        let batch = TokenBatch::new(&rows, Filling { token: 1, token_type: 0 }).unwrap();
+        let filling = Filling { token: 1, token_type: 0 };
+        let batch = TokenBatch::new(&rows, filling, BatchLayout::Padded).unwrap();
         assert_eq!(batch.ids(), [5, 6, 7, 8, 1, 1]);
         assert_eq!(batch.attention_mask, [true, true, true, true, false, false]);
     }
 
     #[test]
+    fn joined_texts_keep_their_positions() {
+        let rows = [row(&[5, 6, 7]), row(&[8, 9])];
+        let batch = TokenBatch::new(&rows, Filling::default(), BatchLayout::Joined).unwrap();
+        assert_eq!(batch.dims(), [1, 5]);
+        assert_eq!(batch.ids(), [5, 6, 7, 8, 9]);
+        assert_eq!(batch.positions(), [0, 1, 2, 0, 1]);
+        assert_eq!(batch.texts(), [0..3, 3..5]);
+        assert_eq!(batch.ends().as_deref(), Some([3, 5].as_slice()));
+        let states = (0..5).map(|value| value as f32).collect::<Vec<f32>>();
+        let states = Tensor::from_data(TensorData::new(states, [1, 5, 1]), (&Device::flex(), DType::F32));
+        assert_eq!(batch.first_tokens(states).into_data().try_to_vec::<f32>().unwrap(), [0.0, 3.0]);
+        // The limit is on a text, not on all of them.
+        assert!(batch.check(10, None, 3).is_ok());
+    }
+
+    #[test]
     fn what_the_model_cannot_take_is_refused() {
-        let batch = TokenBatch::new(&[row(&[5, 6, 7])], Filling::default()).unwrap();
+        let batch = TokenBatch::new(&[row(&[5, 6, 7])], Filling::default(), BatchLayout::Padded).unwrap();
         assert!(batch.check(8, Some(1), 3).is_ok());
         let long = batch.check(8, Some(1), 2).unwrap_err();
         assert!(long.to_string().contains("3 tokens") && long.to_string().contains("at most 2"), "{long}");
         assert_eq!(batch.check(7, Some(1), 3).unwrap_err().kind(), ErrorKind::Tokenizer);
-        let none = TokenBatch::new(&[row(&[])], Filling::default());
+        let none = TokenBatch::new(&[row(&[])], Filling::default(), BatchLayout::Joined);
         assert_eq!(none.unwrap_err().kind(), ErrorKind::Input);
     }
 }

@@ -183,11 +183,12 @@ impl Task for FeatureExtraction {
     }
 
     fn forward(&self, batch: &[TokenRow], _: &Self::Options) -> Result<Vec<FeatureExtractionRaw>> {
-        let hidden = self.model.forward(&collate(batch.iter(), &self.tokenizer)?)?;
-        let [_, tokens, size] = hidden.dims();
+        let tokens = collate(batch.iter(), &self.tokenizer, self.model.layout())?;
+        let hidden = self.model.forward(&tokens)?;
+        let [_, _, size] = hidden.dims();
         let values = read_back(hidden)?;
-        let rows = batch.iter().zip(values.chunks(tokens * size)).map(|(row, values)| FeatureExtractionRaw {
-            values: values[..row.input_ids.len() * size].to_vec(),
+        let rows = batch.iter().zip(tokens.texts()).map(|(row, text)| FeatureExtractionRaw {
+            values: values[text.start * size..text.end * size].to_vec(),
             attention_mask: row.attention_mask.clone(),
         });
         Ok(rows.collect())

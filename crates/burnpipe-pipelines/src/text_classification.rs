@@ -149,7 +149,8 @@ impl Task for TextClassification {
     }
 
     fn forward(&self, batch: &[TokenRow], _: &Self::Options) -> Result<Vec<Vec<f32>>> {
-        let logits = read_back(self.model.forward(&collate(batch.iter(), &self.tokenizer)?)?)?;
+        let tokens = collate(batch.iter(), &self.tokenizer, self.model.layout())?;
+        let logits = read_back(self.model.forward(&tokens)?)?;
         Ok(logits.chunks(self.labels.len()).map(<[f32]>::to_vec).collect())
     }
 

@@ -2,7 +2,7 @@
 
 use burn::tensor::{DType, Tensor};
 use burnpipe_core::{Error, ErrorKind, Result};
-use burnpipe_nn::{Filling, TokenBatch, TokenRow};
+use burnpipe_nn::{BatchLayout, Filling, TokenBatch, TokenRow};
 use burnpipe_text::{EncodeOptions, Encoding, TextInput, Tokenizer};
 
 /// An encoding as the model takes it.
@@ -28,11 +28,12 @@ pub(crate) fn with_text_pair(input: TextInput, text_pair: Option<&str>) -> TextI
 pub(crate) fn collate<'a>(
     rows: impl Iterator<Item = &'a TokenRow>,
     tokenizer: &Tokenizer,
+    layout: BatchLayout,
 ) -> Result<TokenBatch> {
     let rows: Vec<TokenRow> = rows.cloned().collect();
     let filling =
         Filling { token: tokenizer.pad_token_id().unwrap_or(0), token_type: tokenizer.pad_token_type_id() };
-    TokenBatch::new(&rows, filling)
+    TokenBatch::new(&rows, filling, layout)
 }
 
 /// A tensor's numbers, row-major, in one transfer.

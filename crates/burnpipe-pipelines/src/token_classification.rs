@@ -275,12 +275,12 @@ impl Task for TokenClassification {
     }
 
     fn forward(&self, batch: &[Self::Features], _: &Self::Options) -> Result<Vec<Self::Raw>> {
-        let tokens = collate(batch.iter().map(|features| &features.row), &self.tokenizer)?;
-        let [_, longest] = tokens.dims();
+        let rows = batch.iter().map(|features| &features.row);
+        let tokens = collate(rows, &self.tokenizer, self.model.layout())?;
         let logits = read_back(self.model.forward(&tokens)?)?;
-        let rows = logits.chunks(longest * self.labels.len());
-        let raws = batch.iter().zip(rows).map(|(features, row)| TokenClassificationRaw {
-            logits: row[..features.encoding.len() * self.labels.len()].to_vec(),
+        let labels = self.labels.len();
+        let raws = batch.iter().zip(tokens.texts()).map(|(features, text)| TokenClassificationRaw {
+            logits: logits[text.start * labels..text.end * labels].to_vec(),
             features: features.clone(),
         });
         Ok(raws.collect())

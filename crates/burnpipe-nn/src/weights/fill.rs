@@ -40,6 +40,7 @@ impl Weights {
             prefixed: self.tensors.keys().any(|key| key.starts_with(&prefix)),
             path: Vec::new(),
             used: BTreeSet::new(),
+            filled: None,
             missing: Vec::new(),
             misshaped: Vec::new(),
             error: None,
@@ -59,6 +60,8 @@ struct Filler<'a> {
     /// Where in the module we are.
     path: Vec<Step>,
     used: BTreeSet<&'a str>,
+    /// The weight of a linear layer that was just filled: once out of it, it may have been packed.
+    filled: Option<&'a StoredTensor>,
     missing: Vec<String>,
     misshaped: Vec<String>,
     error: Option<Error>,
@@ -69,6 +72,8 @@ struct Step {
     name: String,
     /// Whether it is a field of an [`Embedding`](crate::Embedding).
     in_embedding: bool,
+    /// Whether it is the weight of a [`Linear`](crate::Linear).
+    is_linear_weight: bool,
     /// Whether it goes into a variant of an enum, of which checkpoints say nothing.
     is_variant: bool,
 }
@@ -151,12 +156,16 @@ impl ModuleMapper for Filler<'_> {
         self.path.push(Step {
             name: name.to_string(),
             in_embedding: container_type == "Struct:Embedding",
+            is_linear_weight: container_type == "Struct:Linear" && name == "weight",
             is_variant: container_type.starts_with("Enum:"),
         });
     }
 
     fn exit_module(&mut self, _name: &str, _container_type: &str) {
         self.path.pop();
+        if let Some(stored) = self.filled.take() {
+            stored.release();
+        }
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
@@ -169,7 +178,12 @@ impl ModuleMapper for Filler<'_> {
         }
         let table = self.path.last().is_some_and(|step| step.in_embedding);
         match stored.to_device(&key, self.placement, table) {
-            Ok(tensor) => Param::initialized(param.id, tensor),
+            Ok(tensor) => {
+                if self.path.last().is_some_and(|step| step.is_linear_weight) {
+                    self.filled = Some(stored);
+                }
+                Param::initialized(param.id, tensor)
+            }
             Err(error) => {
                 self.error.get_or_insert(error);
                 param

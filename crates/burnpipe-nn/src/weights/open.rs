@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 use burnpipe_core::{Error, ErrorContext, ErrorKind, Result};
 use burnpipe_hub::{Checkpoint, FileSource, WeightFile, WeightFormat};
+use memmap2::Mmap;
 use pytorch_reader::PytorchReader;
 use safetensors::tensor::{Dtype, SafeTensors};
 
-use super::stored::{StoredData, StoredTensor, StoredType};
+use super::stored::{MappedBytes, StoredData, StoredTensor, StoredType};
 
 /// The bytes of a safetensors file that say how long its header is.
 const HEADER_LENGTH: usize = 8;
@@ -56,9 +58,12 @@ impl Weights {
 }
 
 fn open_safetensors(file: &WeightFile, tensors: &mut BTreeMap<String, StoredTensor>) -> Result<()> {
-    let bytes = match &file.source {
-        FileSource::Path(path) => map(path)?,
-        FileSource::Memory(bytes) => bytes::Bytes::from_static(bytes),
+    let (bytes, map) = match &file.source {
+        FileSource::Path(path) => {
+            let map = Arc::new(map(path)?);
+            (bytes::Bytes::from_owner(Mapped(Arc::clone(&map))), Some(map))
+        }
+        FileSource::Memory(bytes) => (bytes::Bytes::from_static(bytes), None),
     };
     // Checks that every tensor lies inside the file and has the size of its shape.
     let (header, metadata) = SafeTensors::read_metadata(&bytes)
@@ -66,6 +71,7 @@ fn open_safetensors(file: &WeightFile, tensors: &mut BTreeMap<String, StoredTens
     for (key, info) in metadata.tensors() {
         let (start, end) = info.data_offsets;
         let start = HEADER_LENGTH + header + start;
+        let bytes = bytes.slice(start..HEADER_LENGTH + header + end);
         let stored = StoredTensor {
             dtype: match info.dtype {
                 Dtype::F64 => StoredType::F64,
@@ -75,7 +81,10 @@ fn open_safetensors(file: &WeightFile, tensors: &mut BTreeMap<String, StoredTens
                 _ => StoredType::Other,
             },
             shape: burn_shape(&info.shape),
-            data: StoredData::Mapped(bytes.slice(start..HEADER_LENGTH + header + end)),
+            data: match &map {
+                Some(file) => StoredData::Mapped(MappedBytes { bytes, file: Arc::clone(file), start }),
+                None => StoredData::Static(bytes),
+            },
         };
         tensors.insert(current_name(&key), stored);
     }
@@ -83,13 +92,21 @@ fn open_safetensors(file: &WeightFile, tensors: &mut BTreeMap<String, StoredTens
 }
 
 #[expect(unsafe_code, reason = "memmap2 cannot promise that nobody changes the file")]
-fn map(path: &Path) -> Result<bytes::Bytes> {
+fn map(path: &Path) -> Result<Mmap> {
     let message = || format!("cannot open `{}`", path.display());
     let file = File::open(path).context(ErrorKind::Io, message)?;
     // SAFETY: the map is read-only and lives as long as the tensors over it. As with every mapped
     // file, somebody who rewrites a checkpoint in place while it is loaded changes what is read.
-    let map = unsafe { memmap2::Mmap::map(&file) }.context(ErrorKind::Io, message)?;
-    Ok(bytes::Bytes::from_owner(map))
+    unsafe { Mmap::map(&file) }.context(ErrorKind::Io, message)
+}
+
+/// A shared map as the owner of bytes.
+struct Mapped(Arc<Mmap>);
+
+impl AsRef<[u8]> for Mapped {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 fn open_pytorch(file: &WeightFile, tensors: &mut BTreeMap<String, StoredTensor>) -> Result<()> {

@@ -1,9 +1,14 @@
 //! One stored tensor, and how it becomes a tensor on a device.
 
+use std::sync::Arc;
+
 use burn::tensor::{AllocationProperty, Bytes, DType, Tensor, TensorData};
 use burnpipe_core::{Error, ErrorContext, ErrorKind, Result};
 use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
 use half::{bf16, f16};
+use memmap2::Mmap;
+#[cfg(unix)]
+use memmap2::UncheckedAdvice;
 use rayon::prelude::*;
 
 use crate::Placement;
@@ -31,13 +36,48 @@ pub(crate) enum StoredType {
 
 /// Where the bytes are.
 pub(crate) enum StoredData {
-    /// In a mapped file or in the program itself, little endian.
-    Mapped(bytes::Bytes),
+    /// In a mapped file, little endian.
+    Mapped(MappedBytes),
+    /// In the program itself, little endian.
+    Static(bytes::Bytes),
     /// In a pickle, read when asked for.
     Pickled(Box<pytorch_reader::Tensor>),
 }
 
+/// A tensor's part of a mapped file.
+pub(crate) struct MappedBytes {
+    pub(crate) bytes: bytes::Bytes,
+    pub(crate) file: Arc<Mmap>,
+    pub(crate) start: usize,
+}
+
+impl MappedBytes {
+    /// Lets the memory go that the file's pages take; who reads them again finds them in the file.
+    #[cfg(unix)]
+    #[expect(unsafe_code, reason = "some advice would change what is read")]
+    fn release(&self) {
+        // SAFETY: the map is of a file and only read, so a page that was dropped comes back as it was.
+        let advice = unsafe {
+            self.file.unchecked_advise_range(UncheckedAdvice::DontNeed, self.start, self.bytes.len())
+        };
+        // Advice that is not taken costs memory and nothing else.
+        let _ = advice;
+    }
+
+    #[cfg(not(unix))]
+    fn release(&self) {
+        let _ = (&self.file, self.start);
+    }
+}
+
 impl StoredTensor {
+    /// Lets the memory go that a mapped tensor takes, when something else was made of it.
+    pub(crate) fn release(&self) {
+        if let StoredData::Mapped(mapped) = &self.data {
+            mapped.release();
+        }
+    }
+
     /// The tensor on a device, in `dtype`; a `table`, whose rows are looked up, may stay in half.
     ///
     /// A tensor that is stored as it is wanted keeps the mapped bytes; else it is cast in parallel.
@@ -77,7 +117,8 @@ impl StoredTensor {
 
     fn bytes(&self, key: &str) -> Result<bytes::Bytes> {
         match &self.data {
-            StoredData::Mapped(bytes) => Ok(bytes.clone()),
+            StoredData::Mapped(mapped) => Ok(mapped.bytes.clone()),
+            StoredData::Static(bytes) => Ok(bytes.clone()),
             StoredData::Pickled(tensor) => {
                 let bytes =
                     tensor.read().context(ErrorKind::Weights, || format!("cannot read weight `{key}`"))?;

@@ -1,0 +1,207 @@
+"""The peers of `cargo xtask bench --peers`: the same models and texts through PyTorch and ONNX Runtime.
+
+    python peers.py make FOLDER [--bundled FOLDER]    models (real dimensions, seeded weights), ONNX, texts
+    python peers.py run PEER MODEL TEXTS ...          one measurement, printed as a JSON object
+
+PEER is `torch`, `torch-compile` or `onnxruntime`. A run is one pass over all texts: tokenized, in batches
+padded to their longest, in the order they come, as a caller of the library would write it; `--sorted` sorts
+by length first. Nothing of the peers' `pipeline()` is in the measured time.
+"""
+
+import argparse
+import inspect
+import json
+import os
+import random
+import resource
+import sys
+import time
+from pathlib import Path
+
+WORDS = 20_000
+
+
+def words(count, rng):
+    return " ".join(f"w{rng.randrange(WORDS)}" for _ in range(count))
+
+
+def make(folder, bundled):
+    import torch
+    import transformers as hf
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    folder.mkdir(parents=True, exist_ok=True)
+    small = dict(hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536)
+    made = {
+        "distilbert-base": (hf.DistilBertConfig(), hf.DistilBertForSequenceClassification),
+        "bert-base": (hf.BertConfig(), hf.BertForSequenceClassification),
+        "minilm-l6": (hf.BertConfig(**small), hf.BertModel),
+        "xlm-roberta-base": (
+            hf.XLMRobertaConfig(
+                vocab_size=250_002, max_position_embeddings=514, type_vocab_size=1, layer_norm_eps=1e-5
+            ),
+            hf.XLMRobertaForSequenceClassification,
+        ),
+    }
+    for name, (config, model_class) in made.items():
+        target = folder / name
+        if (target / "onnx" / "model.onnx").exists():
+            continue
+        torch.manual_seed(0)
+        model_class(config).eval().save_pretrained(target)
+        roberta = config.model_type == "xlm-roberta"
+        special = ["<s>", "<pad>", "</s>", "<unk>"] if roberta else ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+        vocabulary = {word: index for index, word in enumerate(special + [f"w{index}" for index in range(WORDS)])}
+        tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>" if roberta else "[UNK]"))
+        tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+        first, last = ("<s>", "</s>") if roberta else ("[CLS]", "[SEP]")
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"{first} $A {last}",
+            special_tokens=[(first, vocabulary[first]), (last, vocabulary[last])],
+        )
+        names = dict(cls_token=first, sep_token=last, unk_token="<unk>" if roberta else "[UNK]")
+        names["pad_token"] = "<pad>" if roberta else "[PAD]"
+        fast = hf.PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=512, **names)
+        fast.save_pretrained(target)
+        export(target, "feature-extraction" if model_class is hf.BertModel else "text-classification")
+    if bundled:
+        target = folder / "bundled"
+        if not (target / "onnx" / "model.onnx").exists():
+            target.mkdir(exist_ok=True)
+            for file in Path(bundled).iterdir():
+                if file.is_file():
+                    (target / file.name).write_bytes(file.read_bytes())
+            export(target, "token-classification")
+    rng = random.Random(0)
+    texts = {
+        "16": [words(14, rng)],
+        "128": [words(126, rng)],
+        "8x128": [words(126, rng) for _ in range(8)],
+        "2000": [words(rng.randint(3, 198), rng) for _ in range(2000)],
+    }
+    for name, rows in texts.items():
+        (folder / f"{name}.txt").write_text("\n".join(rows) + "\n")
+
+
+def export(target, task):
+    from optimum.exporters.onnx import main_export
+
+    main_export(str(target), output=target / "onnx", task=task, do_validation=False)
+
+
+def loader(arguments):
+    """Tokenizer, and what turns a batch of texts into logits or mean vectors."""
+    if arguments.peer == "onnxruntime":
+        import numpy as np
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = arguments.threads
+        session = onnxruntime.InferenceSession(str(arguments.model / "onnx" / "model.onnx"), options)
+        wanted = [entry.name for entry in session.get_inputs()]
+        tokenizer = Tokenizer.from_file(str(arguments.model / "tokenizer.json"))
+        pad = json.loads((arguments.model / "config.json").read_text()).get("pad_token_id") or 0
+        tokenizer.enable_padding(pad_id=pad)
+        tokenizer.enable_truncation(512)
+
+        def run(texts):
+            encodings = tokenizer.encode_batch(texts)
+            inputs = {
+                "input_ids": np.array([encoding.ids for encoding in encodings], np.int64),
+                "attention_mask": np.array([encoding.attention_mask for encoding in encodings], np.int64),
+                "token_type_ids": np.array([encoding.type_ids for encoding in encodings], np.int64),
+            }
+            answer = session.run(None, {name: inputs[name] for name in wanted})[0]
+            if arguments.mean:
+                mask = inputs["attention_mask"][..., None]
+                return (answer * mask).sum(1) / mask.sum(1)
+            return answer
+
+        return run
+    import torch
+    import transformers as hf
+
+    torch.set_num_threads(arguments.threads)
+    by_task = {"token": hf.AutoModelForTokenClassification, "text": hf.AutoModelForSequenceClassification}
+    model_class = hf.AutoModel if arguments.mean else by_task[arguments.head]
+    model = model_class.from_pretrained(arguments.model, dtype=torch.float32).eval()
+    tokenizer = hf.AutoTokenizer.from_pretrained(arguments.model)
+    forward = torch.compile(model) if arguments.peer == "torch-compile" else model
+
+    known = inspect.signature(model.forward).parameters
+
+    def run(texts):
+        with torch.inference_mode():
+            inputs = tokenizer(texts, padding=True, truncation=True, max_length=512, return_tensors="pt")
+            inputs = {name: values for name, values in inputs.items() if name in known}
+            answer = forward(**inputs)[0]
+            if arguments.mean:
+                mask = inputs["attention_mask"].unsqueeze(-1)
+                return (answer * mask).sum(1) / mask.sum(1)
+            return answer
+
+    return run
+
+
+def measure(arguments):
+    texts = arguments.texts.read_text().splitlines()
+    if arguments.sorted:
+        texts.sort(key=len)
+    batches = [texts[at : at + arguments.batch_size] for at in range(0, len(texts), arguments.batch_size)]
+    start = time.perf_counter()
+    run = loader(arguments)
+    load = time.perf_counter() - start
+
+    def once():
+        start = time.perf_counter()
+        for batch in batches:
+            run(batch)
+        return time.perf_counter() - start
+
+    first = once()
+    for _ in range(arguments.warmup):
+        once()
+    times = sorted(once() for _ in range(arguments.runs))
+    print(
+        json.dumps(
+            {
+                "peer": arguments.peer,
+                "load_ms": load * 1e3,
+                "first_ms": first * 1e3,
+                "latency_ms": {"p50": times[len(times) // 2] * 1e3},
+                "inputs_per_s": len(texts) / times[len(times) // 2],
+                "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            }
+        )
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    making = commands.add_parser("make")
+    making.add_argument("folder", type=Path)
+    making.add_argument("--bundled", type=Path)
+    running = commands.add_parser("run")
+    running.add_argument("peer", choices=["torch", "torch-compile", "onnxruntime"])
+    running.add_argument("model", type=Path)
+    running.add_argument("texts", type=Path)
+    running.add_argument("--head", choices=["text", "token"], default="text")
+    running.add_argument("--mean", action="store_true", help="mean vectors instead of a head's logits")
+    running.add_argument("--sorted", action="store_true")
+    running.add_argument("--batch-size", type=int, default=1)
+    running.add_argument("--threads", type=int, default=2)
+    running.add_argument("--warmup", type=int, default=3)
+    running.add_argument("--runs", type=int, default=20)
+    arguments = parser.parse_args()
+    if arguments.command == "make":
+        make(arguments.folder, arguments.bundled)
+    else:
+        measure(arguments)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    sys.exit(main())
