@@ -23,6 +23,9 @@ const ROWS: usize = 144;
 /// Products below this many multiplications are not worth a second thread.
 const SERIAL: usize = 1 << 17;
 
+/// Tiles of a block that ask for the weights of the next ones while they compute.
+const AHEAD: usize = 4;
+
 /// Parts of a product for each thread, so that an early one finds more to do.
 const PARTS: usize = 4;
 
@@ -237,7 +240,7 @@ impl<W: Weight> Product<'_, W> {
                 for tile in 0..tiles {
                     let range = |at: usize| from + at * (to - from) / tiles;
                     let (start, end) = (range(tile), range(tile + 1));
-                    self.tile(isa, panel, (start, end - start), (first, depth));
+                    self.tile(isa, panel, (start, end - start), (first, depth), (tile, tiles));
                     if last {
                         self.finish(isa, panel, start, end);
                     }
@@ -252,7 +255,14 @@ impl<W: Weight> Product<'_, W> {
 
     /// One tile, by the kernel for its number of rows.
     #[inline(always)]
-    fn tile<I: Isa>(&self, isa: I, panel: usize, rows: (usize, usize), depth: (usize, usize)) {
+    fn tile<I: Isa>(
+        &self,
+        isa: I,
+        panel: usize,
+        rows: (usize, usize),
+        depth: (usize, usize),
+        (tile, tiles): (usize, usize),
+    ) {
         let (start, count) = rows;
         let (first, depth) = depth;
         let column = panel * VECTORS * isa.f32().len();
@@ -261,7 +271,23 @@ impl<W: Weight> Product<'_, W> {
         // The last input needs no whole row after it, only a panel's width.
         assert!(depth == 0 || self.panels.len() >= from + (depth - 1) * self.row_stride + width);
         assert!(start + count <= self.source.count && first + depth <= self.source.depth);
+        // The weights that come next follow these in memory. Of several tiles all but the first read what is
+        // near, and far memory would idle: the last ones ask for the next tiles' weights, each for its share.
+        let packed = self.panel_stride == self.source.depth * self.row_stride;
+        let (ahead, ahead_step) = match tiles {
+            // One tile alone reads on and on, which processors foresee.
+            1 => (0, 0),
+            _ if !packed => (0, 0),
+            _ => {
+                let share = tiles.min(AHEAD);
+                let step = self.row_stride / share;
+                let part = (tile + share).checked_sub(tiles);
+                part.map_or((0, 0), |part| (depth * (self.row_stride + part * step), step))
+            }
+        };
         let tile = Tile {
+            ahead: self.panels.as_ptr().wrapping_add(from + ahead),
+            ahead_step,
             // SAFETY: row `start`, input `first` lies inside the source, as was just checked.
             rows: unsafe { self.source.start.add(start * self.source.stride + first) },
             row_stride: self.source.stride,
@@ -324,6 +350,18 @@ impl<W: Weight> Product<'_, W> {
     }
 }
 
+/// Asks for what lies there to be brought near.
+#[inline(always)]
+fn prefetch<W>(at: *const W) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: every x86-64 has the instruction, and it does not fault wherever it points.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(at.cast());
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = at;
+}
+
 /// Some rows by one panel.
 struct Tile<W> {
     rows: *const f32,
@@ -337,6 +375,10 @@ struct Tile<W> {
     columns: usize,
     /// Whether to add to what is there.
     add: bool,
+    /// Weights to ask for meanwhile.
+    ahead: *const W,
+    /// How many of them for every input; 0 for none.
+    ahead_step: usize,
 }
 
 impl<W: Weight> Tile<W> {
@@ -349,6 +391,9 @@ impl<W: Weight> Tile<W> {
         let ops = isa.f32();
         let mut sums = [[ops.zero(); VECTORS]; R];
         for input in 0..self.depth {
+            if self.ahead_step > 0 {
+                prefetch(self.ahead.wrapping_add(input * self.ahead_step));
+            }
             // SAFETY: the caller's promise.
             unsafe {
                 let weights = W::load(isa, self.panel.add(input * self.panel_stride));
