@@ -30,6 +30,14 @@ pub mod ops;
 mod token_batch;
 mod weights;
 
+/// Runs a model on a thread of the pool that its kernels share their work with.
+///
+/// From there they hand work over without waking two threads each time, and calls from many threads take
+/// turns on the machine's cores.
+pub fn on_pool<R: Send>(run: impl FnOnce() -> R + Send) -> R {
+    rayon::scope(|_| run())
+}
+
 pub use activation::{Activation, ActivationLayer};
 pub use bert_encoder::{BertEncoder, BertEncoderConfig, BertLayer, PositionEmbedding, PrunedHeads};
 pub use heads::{Architecture, Encoder, Heads, LoadContext, Loader, SequenceClassifier, TokenClassifier};

@@ -10,7 +10,7 @@
 //! sentence-transformers.
 
 use burnpipe_core::{Error, ErrorKind, JsonTask, Result, Task, parse_parameters};
-use burnpipe_nn::{Encoder, Heads, TokenRow};
+use burnpipe_nn::{Encoder, Heads, TokenRow, on_pool};
 use burnpipe_text::{EncodeOptions, TextInput, Tokenizer, Truncation};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -184,9 +184,10 @@ impl Task for FeatureExtraction {
 
     fn forward(&self, batch: &[TokenRow], _: &Self::Options) -> Result<Vec<FeatureExtractionRaw>> {
         let tokens = collate(batch.iter(), &self.tokenizer, self.model.layout())?;
-        let hidden = self.model.forward(&tokens)?;
-        let [_, _, size] = hidden.dims();
-        let values = read_back(hidden)?;
+        let (size, values) = on_pool(|| {
+            let hidden = self.model.forward(&tokens)?;
+            Ok::<_, Error>((hidden.dims()[2], read_back(hidden)?))
+        })?;
         let rows = batch.iter().zip(tokens.texts()).map(|(row, text)| FeatureExtractionRaw {
             values: values[text.start * size..text.end * size].to_vec(),
             attention_mask: row.attention_mask.clone(),
