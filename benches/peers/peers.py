@@ -2,6 +2,8 @@
 
     python peers.py make FOLDER [--bundled FOLDER]    models (real dimensions, seeded weights), ONNX, texts
     python peers.py run PEER MODEL TEXTS ...          one measurement, printed as a JSON object
+    python peers.py pipeline TASK MODEL TEXT          one answer by transformers' pipeline(), to time from outside
+    python peers.py sgemm                             what this machine multiplies, by numpy and by torch
 
 PEER is `torch`, `torch-compile` or `onnxruntime`. A run is one pass over all texts: tokenized, in batches
 padded to their longest, in the order they come, as a caller of the library would write it; `--sorted` sorts
@@ -159,22 +161,49 @@ def measure(arguments):
             run(batch)
         return time.perf_counter() - start
 
-    first = once()
+    first = once() * 1e3
     for _ in range(arguments.warmup):
         once()
-    times = sorted(once() for _ in range(arguments.runs))
+    times = sorted(once() for _ in range(arguments.runs)) or [first / 1e3]
     print(
         json.dumps(
             {
                 "peer": arguments.peer,
                 "load_ms": load * 1e3,
-                "first_ms": first * 1e3,
+                "first_ms": first,
                 "latency_ms": {"p50": times[len(times) // 2] * 1e3},
                 "inputs_per_s": len(texts) / times[len(times) // 2],
                 "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             }
         )
     )
+
+
+def answer(arguments):
+    from transformers import pipeline
+
+    print(pipeline(arguments.task, model=str(arguments.model))(arguments.text))
+
+
+def sgemm():
+    import numpy as np
+    import torch
+
+    torch.set_num_threads(2)
+    size = 2048
+    left, right = torch.randn(size, size), torch.randn(size, size)
+    rates = {}
+    for name, multiply in [
+        ("torch", lambda: left @ right),
+        ("numpy", lambda: np.matmul(left.numpy(), right.numpy())),
+    ]:
+        times = []
+        for _ in range(12):
+            start = time.perf_counter()
+            multiply()
+            times.append(time.perf_counter() - start)
+        rates[name] = 2 * size**3 / sorted(times)[len(times) // 2] / 1e9
+    print(json.dumps(rates))
 
 
 def main():
@@ -194,9 +223,18 @@ def main():
     running.add_argument("--threads", type=int, default=2)
     running.add_argument("--warmup", type=int, default=3)
     running.add_argument("--runs", type=int, default=20)
+    answering = commands.add_parser("pipeline")
+    answering.add_argument("task")
+    answering.add_argument("model", type=Path)
+    answering.add_argument("text")
+    commands.add_parser("sgemm")
     arguments = parser.parse_args()
     if arguments.command == "make":
         make(arguments.folder, arguments.bundled)
+    elif arguments.command == "pipeline":
+        answer(arguments)
+    elif arguments.command == "sgemm":
+        sgemm()
     else:
         measure(arguments)
 

@@ -70,9 +70,14 @@ pub(crate) fn run(name: Option<&str>) -> Result<()> {
         "machine": machine(),
         "cases": cases,
     });
+    keep(&result, name.unwrap_or(&date.replace(':', "")))
+}
+
+/// Keeps a result as `benches/results/<name>.json`.
+pub(crate) fn keep(result: &Value, name: &str) -> Result<()> {
     let results = root().join("benches/results");
     fs::create_dir_all(&results)?;
-    let path = results.join(format!("{}.json", name.unwrap_or(&date.replace(':', ""))));
+    let path = results.join(format!("{name}.json"));
     fs::write(&path, format!("{result:#}\n")).with_context(|| path.display().to_string())?;
     println!("kept as {}", path.display());
     Ok(())
@@ -84,7 +89,7 @@ pub(crate) fn compare(before: &str, after: &str) -> Result<()> {
     Ok(())
 }
 
-fn build() -> Result<PathBuf> {
+pub(crate) fn build() -> Result<PathBuf> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let status = Command::new(cargo).args(["build", "--release"]).current_dir(root()).status()?;
     ensure!(status.success(), "the program could not be built");
@@ -157,7 +162,7 @@ fn comparison(before: &Value, after: &Value) -> Result<String> {
     Ok(text)
 }
 
-fn machine() -> Value {
+pub(crate) fn machine() -> Value {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
     let threads = std::thread::available_parallelism().map_or(0, |threads| threads.get());
@@ -169,14 +174,14 @@ fn machine() -> Value {
     })
 }
 
-fn commit() -> Option<String> {
+pub(crate) fn commit() -> Option<String> {
     let output =
         Command::new("git").args(["rev-parse", "--short", "HEAD"]).current_dir(root()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_string())
 }
 
 /// The date and time in UTC, as `2026-11-24T02:10:00Z`.
-fn utc_now() -> Result<String> {
+pub(crate) fn utc_now() -> Result<String> {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let (year, month, day) = civil(seconds / 86_400);
     let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);

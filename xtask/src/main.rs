@@ -5,6 +5,7 @@ use anyhow::{Result, bail};
 mod backends;
 mod bench;
 mod goldens;
+mod peers;
 mod size;
 mod tables;
 
@@ -20,6 +21,8 @@ usage: cargo xtask <chore>
   check-cuda         checks the types of the CUDA backend where LLVM cannot be downloaded
   bench [NAME]       measures the program over a fixed list of cases and keeps benches/results/NAME.json
   bench --compare A B  how run B compares with run A
+  bench --peers [NAME]  burnpipe, PyTorch and ONNX Runtime in turn on the same models and texts (needs a Python with
+                     benches/peers/requirements.txt; $BURNPIPE_PYTHON names it), kept as benches/results/NAME.json
   size               lines of code per crate";
 
 fn main() -> Result<()> {
@@ -33,6 +36,8 @@ fn main() -> Result<()> {
         ["check-cuda"] => backends::check_cuda(),
         ["bench"] => bench::run(None),
         ["bench", "--compare", before, after] => bench::compare(before, after),
+        ["bench", "--peers"] => peers::run("peers"),
+        ["bench", "--peers", name] => peers::run(name),
         ["bench", name] if !name.starts_with('-') => bench::run(Some(name)),
         ["size"] => size::print(),
         _ => bail!("{USAGE}"),

@@ -1,6 +1,7 @@
 //! The driver: batches across inputs, keeps order, regroups chunks.
 
 use std::any::Any;
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,6 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::{Error, ErrorKind, Result, Task};
+
+/// How many batches are read ahead where chunks of like length go together.
+const BATCHES_AHEAD: usize = 8;
 
 /// A task that is ready to answer.
 ///
@@ -129,6 +133,7 @@ impl<T: Task> Pipeline<T> {
             inputs_ended: false,
             cutting: None,
             queue: VecDeque::new(),
+            sorted: VecDeque::new(),
             open: VecDeque::new(),
             first_open: 0,
             cancellation: None,
@@ -161,9 +166,19 @@ impl Cancellation {
 
 type Chunks<F> = Box<dyn Iterator<Item = Result<F>> + Send>;
 
+/// A chunk that has been cut and not yet computed.
+struct Chunk<F> {
+    /// The input that it belongs to.
+    input: usize,
+    /// Which of the input's chunks it is.
+    index: usize,
+    features: F,
+}
+
 /// An input that has been read and not yet answered.
 struct OpenInput<R> {
-    chunks: Vec<R>,
+    /// What the model made of each chunk, `None` where it is not back.
+    chunks: Vec<Option<R>>,
     chunks_out: usize,
     cut: bool,
     error: Option<Error>,
@@ -172,7 +187,8 @@ struct OpenInput<R> {
 /// The answers to a stream of inputs: one per input, in order, made as they are asked for.
 ///
 /// Chunks of successive inputs share a batch; memory holds one batch of chunks and the inputs they
-/// belong to, however long the stream is. An input that fails gives its error in its place and the
+/// belong to, however long the stream is; several batches where the task sorts them by length
+/// ([`Task::length`]). An input that fails gives its error in its place and the
 /// next answer follows it.
 pub struct Answers<T: Task, I> {
     pipeline: Pipeline<T>,
@@ -180,7 +196,9 @@ pub struct Answers<T: Task, I> {
     inputs: I,
     inputs_ended: bool,
     cutting: Option<(usize, Chunks<T::Features>)>,
-    queue: VecDeque<(usize, T::Features)>,
+    queue: VecDeque<Chunk<T::Features>>,
+    /// Chunks that are to run before any of the queue, by length.
+    sorted: VecDeque<Chunk<T::Features>>,
     open: VecDeque<OpenInput<T::Raw>>,
     first_open: usize,
     cancellation: Option<Cancellation>,
@@ -201,8 +219,11 @@ impl<T: Task, I: Iterator<Item = Result<T::Input>>> Answers<T, I> {
         let Some((input, mut chunks)) = self.cutting.take() else { return self.read_input() };
         match catch_panic("preprocess", || chunks.next().transpose()) {
             Ok(Some(features)) => {
-                self.open_input(input).chunks_out += 1;
-                self.queue.push_back((input, features));
+                let open = self.open_input(input);
+                open.chunks_out += 1;
+                let index = open.chunks.len();
+                open.chunks.push(None);
+                self.queue.push_back(Chunk { input, index, features });
                 self.cutting = Some((input, chunks));
             }
             Ok(None) => self.open_input(input).cut = true,
@@ -247,10 +268,31 @@ impl<T: Task, I: Iterator<Item = Result<T::Input>>> Answers<T, I> {
         input.error.get_or_insert(error);
     }
 
+    /// How many chunks to cut before some are run.
+    fn wanted(&self) -> usize {
+        let size = self.pipeline.batch_size;
+        let first = self.queue.front();
+        let sorts =
+            size > 1 && first.is_some_and(|chunk| self.pipeline.task.length(&chunk.features).is_some());
+        if sorts { size * BATCHES_AHEAD } else { size }
+    }
+
+    /// Brings the queue in the order of length, longest first, if it matters to the task.
+    fn sort_queue(&mut self) {
+        if self.wanted() > self.pipeline.batch_size {
+            let task = &self.pipeline.task;
+            self.sorted = std::mem::take(&mut self.queue);
+            let by_length = |chunk: &Chunk<T::Features>| Reverse(task.length(&chunk.features));
+            self.sorted.make_contiguous().sort_by_key(by_length);
+        }
+    }
+
     /// Runs one batch, and its chunks one by one when the batch as a whole fails.
     fn run_batch(&mut self) {
-        let size = self.queue.len().min(self.pipeline.batch_size);
-        let (indices, batch): (Vec<usize>, Vec<T::Features>) = self.queue.drain(..size).unzip();
+        let from = if self.sorted.is_empty() { &mut self.queue } else { &mut self.sorted };
+        let size = from.len().min(self.pipeline.batch_size);
+        let (places, batch): (Vec<(usize, usize)>, Vec<T::Features>) =
+            from.drain(..size).map(|chunk| ((chunk.input, chunk.index), chunk.features)).unzip();
         let raws = match self.forward(&batch) {
             Ok(raws) => raws.into_iter().map(Ok).collect(),
             Err(error) if size == 1 => vec![Err(error)],
@@ -258,11 +300,11 @@ impl<T: Task, I: Iterator<Item = Result<T::Input>>> Answers<T, I> {
                 batch.chunks(1).map(|chunk| self.forward(chunk).map(|mut raws| raws.swap_remove(0))).collect()
             }
         };
-        for (index, raw) in indices.into_iter().zip(raws) {
+        for ((index, chunk), raw) in places.into_iter().zip(raws) {
             let input = self.open_input(index);
             input.chunks_out -= 1;
             match raw {
-                Ok(raw) => input.chunks.push(raw),
+                Ok(raw) => input.chunks[chunk] = Some(raw),
                 Err(error) => self.fail(index, error),
             }
         }
@@ -284,7 +326,8 @@ impl<T: Task, I: Iterator<Item = Result<T::Input>>> Answers<T, I> {
         Some(match first.error {
             Some(error) => Err(error),
             None => {
-                catch_panic("postprocess", || self.pipeline.task.postprocess(first.chunks, &self.options))
+                let chunks = first.chunks.into_iter().flatten().collect();
+                catch_panic("postprocess", || self.pipeline.task.postprocess(chunks, &self.options))
             }
         })
     }
@@ -294,6 +337,7 @@ impl<T: Task, I: Iterator<Item = Result<T::Input>>> Answers<T, I> {
         self.inputs_ended = true;
         self.cutting = None;
         self.queue.clear();
+        self.sorted.clear();
         self.open.clear();
     }
 }
@@ -311,11 +355,14 @@ impl<T: Task, I: Iterator<Item = Result<T::Input>>> Iterator for Answers<T, I> {
                 self.stop();
                 return Some(Err(Error::new(ErrorKind::Cancelled, "the run was cancelled")));
             }
-            if self.queue.len() < self.pipeline.batch_size && self.advance() {
-                continue;
-            }
-            if self.queue.is_empty() {
-                return None;
+            if self.sorted.is_empty() {
+                if self.queue.len() < self.wanted() && self.advance() {
+                    continue;
+                }
+                if self.queue.is_empty() {
+                    return None;
+                }
+                self.sort_queue();
             }
             self.run_batch();
         }
@@ -399,6 +446,59 @@ mod tests {
             assert_eq!(sums, [Ok(6), Ok(0), Ok(4), Ok(35), Ok(10)], "batch size {batch_size}");
             assert!(batches.iter().rev().skip(1).all(|&size| size == batch_size), "{batches:?}");
             assert_eq!(batches.iter().sum::<usize>(), 10);
+        }
+    }
+
+    /// Words of a text; the answer is the text. Records the lengths in each batch.
+    #[derive(Default)]
+    struct Echo {
+        batches: Mutex<Vec<Vec<usize>>>,
+    }
+
+    impl Task for Echo {
+        type Input = String;
+        type Options = ();
+        type Features = String;
+        type Raw = String;
+        type Output = String;
+
+        fn preprocess(
+            &self,
+            input: String,
+            _: &(),
+        ) -> Result<impl Iterator<Item = Result<String>> + Send + use<>> {
+            let words: Vec<String> = input.split(' ').map(str::to_string).collect();
+            Ok(words.into_iter().map(Ok))
+        }
+
+        fn length(&self, word: &String) -> Option<usize> {
+            Some(word.len())
+        }
+
+        fn forward(&self, batch: &[String], _: &()) -> Result<Vec<String>> {
+            self.batches.lock().unwrap().push(batch.iter().map(String::len).collect());
+            Ok(batch.to_vec())
+        }
+
+        fn postprocess(&self, chunks: Vec<String>, _: &()) -> Result<String> {
+            Ok(chunks.join(" "))
+        }
+    }
+
+    #[test]
+    fn chunks_of_like_length_share_batches_and_answers_keep_their_order() {
+        let texts: Vec<String> = (0..50)
+            .map(|at| format!("{} {}", "a".repeat(at * 7 % 11 + 1), "b".repeat(at * 5 % 13 + 1)))
+            .collect();
+        for batch_size in [1, 2, 4, 7] {
+            let pipeline = Pipeline::new(Echo::default()).with_batch_size(batch_size);
+            assert_eq!(pipeline.batch(texts.clone()).unwrap(), texts, "batch size {batch_size}");
+            let batches = pipeline.task().batches.lock().unwrap();
+            let padding: usize = batches
+                .iter()
+                .flat_map(|batch| batch.iter().map(|length| batch.iter().max().unwrap() - length))
+                .sum();
+            assert!(padding < 100, "{padding} of padding in batches of {batch_size}");
         }
     }
 

@@ -69,6 +69,15 @@ pub trait Task: Send + Sync + 'static {
     /// a bad one does not cost the others their answer.
     fn forward(&self, batch: &[Self::Features], options: &Self::Options) -> Result<Vec<Self::Raw>>;
 
+    /// How long a chunk is, for a model that fills up the chunks of a batch to the longest; `None` if
+    /// batches cost the same in any order.
+    ///
+    /// The driver then reads several batches ahead and makes each of chunks of like length.
+    fn length(&self, features: &Self::Features) -> Option<usize> {
+        let _ = features;
+        None
+    }
+
     /// Makes the answer of all chunks of one input, on the host.
     ///
     /// # Errors

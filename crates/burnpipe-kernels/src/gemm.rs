@@ -47,23 +47,56 @@ impl PackedMatrix {
     ///
     /// When the lengths do not fit each other.
     pub fn multiply(&self, rows: &[f32], finish: &Finish<'_>) -> Vec<f32> {
-        let (inputs, outputs) = (self.inputs(), self.outputs());
-        let count = if inputs == 0 { 0 } else { rows.len() / inputs };
-        assert_eq!(rows.len(), count * inputs, "whole rows of {inputs} numbers");
-        assert!(finish.bias.is_none_or(|bias| bias.len() == outputs), "a bias for {outputs} outputs");
-        assert!(finish.residual.is_none_or(|rest| rest.len() == count * outputs), "a residual per output");
-        let mut result = Vec::with_capacity(count * outputs);
-        let target = Target { start: result.as_mut_ptr(), stride: outputs, columns: outputs };
-        let source = Source { start: rows.as_ptr(), stride: inputs, count, depth: inputs, life: PhantomData };
-        match &self.panels {
-            Panels::F32(panels) => run(self, source, panels, target, finish),
-            Panels::BF16(panels) => run(self, source, as_bf16(panels), target, finish),
-            Panels::F16(panels) => run(self, source, as_f16(panels), target, finish),
-        }
-        // SAFETY: `run` has written every one of the `count * outputs` numbers of the allocation.
-        unsafe { result.set_len(count * outputs) };
+        let [result] = multiply_each(rows, [(self, *finish)]);
         result
     }
+}
+
+/// Several products of the same rows, such as queries, keys and values: the threads meet once for all.
+///
+/// # Panics
+///
+/// When the lengths do not fit each other.
+///
+/// ```
+/// use burnpipe_kernels::{Finish, PackedMatrix, multiply_each};
+///
+/// let (twice, thrice) = (PackedMatrix::new(&[2.0], 1, 1), PackedMatrix::new(&[3.0], 1, 1));
+/// let products = multiply_each(&[5.0], [(&twice, Finish::default()), (&thrice, Finish::default())]);
+/// assert_eq!(products, [vec![10.0], vec![15.0]]);
+/// ```
+pub fn multiply_each<const N: usize>(
+    rows: &[f32],
+    weights: [(&PackedMatrix, Finish<'_>); N],
+) -> [Vec<f32>; N] {
+    let count = weights.first().map_or(0, |(weight, _)| rows.len().checked_div(weight.inputs()).unwrap_or(0));
+    let mut results = weights.map(|(weight, finish)| {
+        let outputs = weight.outputs();
+        assert_eq!(rows.len(), count * weight.inputs(), "whole rows of {} numbers", weight.inputs());
+        assert!(finish.bias.is_none_or(|bias| bias.len() == outputs), "a bias for {outputs} outputs");
+        assert!(finish.residual.is_none_or(|rest| rest.len() == count * outputs), "a residual per output");
+        Vec::with_capacity(count * outputs)
+    });
+    let mut jobs = weights.iter().zip(&mut results).map(|((weight, finish), result)| Job {
+        source: Source {
+            start: rows.as_ptr(),
+            stride: weight.inputs(),
+            count,
+            depth: weight.inputs(),
+            life: PhantomData,
+        },
+        weight,
+        target: Target { start: result.as_mut_ptr(), stride: weight.outputs(), columns: weight.outputs() },
+        finish: *finish,
+    });
+    let jobs: [Job<'_>; N] =
+        std::array::from_fn(|_| jobs.next().unwrap_or_else(|| unreachable!("N weights")));
+    run(&jobs, count);
+    for (result, (weight, _)) in results.iter_mut().zip(weights) {
+        // SAFETY: `run` has written every one of the `count * outputs` numbers of the allocation.
+        unsafe { result.set_len(count * weight.outputs()) };
+    }
+    results
 }
 
 fn as_bf16(bits: &[u16]) -> &[Brain] {
@@ -76,39 +109,59 @@ fn as_f16(bits: &[u16]) -> &[Half] {
     unsafe { std::slice::from_raw_parts(bits.as_ptr().cast(), bits.len()) }
 }
 
-/// Cuts a product into parts for the threads.
-fn run<W: Weight>(
-    weight: &PackedMatrix,
-    source: Source<'_>,
-    panels: &[W],
+/// A whole product.
+struct Job<'a> {
+    source: Source<'a>,
+    weight: &'a PackedMatrix,
     target: Target,
-    finish: &Finish<'_>,
-) {
-    let panel_count = weight.outputs().div_ceil(weight.width);
-    let part = |rows: (usize, usize), panels_of_part: (usize, usize)| {
+    finish: Finish<'a>,
+}
+
+impl Job<'_> {
+    fn panels(&self) -> usize {
+        self.weight.outputs().div_ceil(self.weight.width)
+    }
+
+    /// Computes some rows of some panels.
+    fn part(&self, rows: (usize, usize), panels: (usize, usize)) {
+        match &self.weight.panels {
+            Panels::F32(numbers) => self.part_of(numbers, rows, panels),
+            Panels::BF16(bits) => self.part_of(as_bf16(bits), rows, panels),
+            Panels::F16(bits) => self.part_of(as_f16(bits), rows, panels),
+        }
+    }
+
+    fn part_of<W: Weight>(&self, panels: &[W], rows: (usize, usize), panel_range: (usize, usize)) {
         Product {
-            source,
+            source: self.source,
             panels,
-            panel_stride: source.depth * weight.width,
-            row_stride: weight.width,
-            target,
-            finish: *finish,
+            panel_stride: self.source.depth * self.weight.width,
+            row_stride: self.weight.width,
+            target: self.target,
+            finish: self.finish,
             rows,
-            panel_range: panels_of_part,
+            panel_range,
         }
         .dispatch();
-    };
-    let threads = rayon::current_num_threads();
-    if threads == 1 || source.count * source.depth * weight.outputs() <= SERIAL {
-        return part((0, source.count), (0, panel_count));
     }
-    let row_parts = source.count.div_ceil(ROWS);
-    let column_parts = (PARTS * threads).div_ceil(row_parts).min(panel_count);
-    (0..row_parts * column_parts).into_par_iter().for_each(|index| {
-        let (row, column) = (index / column_parts, index % column_parts);
+}
+
+/// Computes products, cut into parts for the threads.
+fn run(jobs: &[Job<'_>], count: usize) {
+    let threads = rayon::current_num_threads();
+    let work: usize = jobs.iter().map(|job| count * job.source.depth * job.weight.outputs()).sum();
+    if threads == 1 || work <= SERIAL {
+        return jobs.iter().for_each(|job| job.part((0, count), (0, job.panels())));
+    }
+    let row_parts = count.div_ceil(ROWS);
+    let column_parts = (PARTS * threads).div_ceil(row_parts * jobs.len());
+    let parts = row_parts * column_parts;
+    (0..jobs.len() * parts).into_par_iter().for_each(|index| {
+        let (job, part) = (&jobs[index / parts], index % parts);
+        let (row, column) = (part / column_parts, part % column_parts);
         let range =
             |part: usize, parts: usize, length: usize| (part * length / parts, (part + 1) * length / parts);
-        part(range(row, row_parts, source.count), range(column, column_parts, panel_count));
+        job.part(range(row, row_parts, count), range(column, column_parts, job.panels()));
     });
 }
 

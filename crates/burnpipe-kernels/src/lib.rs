@@ -30,7 +30,7 @@ mod rows;
 pub use activation::Activation;
 pub use attention::{AttentionOptions, AttentionShape, Heads, HiddenKeys, ScoreBias, attention};
 pub use convolution::{ConvolutionShape, convolve};
-pub use gemm::Finish;
+pub use gemm::{Finish, multiply_each};
 pub use norm::{Norm, softmax};
 pub use packed::PackedMatrix;
 pub use rotary::{RotaryPairs, rotate};

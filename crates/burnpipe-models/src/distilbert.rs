@@ -162,7 +162,7 @@ impl DistilBertModel {
         Ok(Self {
             embeddings: Embeddings::new(config, placement),
             transformer: Transformer { layer: layer.collect() },
-            layout: BatchLayout::fastest(&placement.device, placement.dtype),
+            layout: BatchLayout::fastest(placement),
         })
     }
 }
@@ -271,9 +271,8 @@ impl MultiHeadSelfAttention {
     fn forward_added(&self, hidden: Tensor<3>, scope: &AttentionScope) -> Tensor<3> {
         let [batch, tokens, _] = hidden.dims();
         let split = |x: Tensor<3>| x.reshape([batch, tokens, self.heads, self.head_size]).swap_dims(1, 2);
-        let query = split(self.q_lin.forward(hidden.clone()));
-        let key = split(self.k_lin.forward(hidden.clone()));
-        let value = split(self.v_lin.forward(hidden.clone()));
+        let [query, key, value] =
+            ops::linear_each(hidden.clone(), [&self.q_lin, &self.k_lin, &self.v_lin]).map(split);
         let context = ops::attention(query, key, value, scope);
         let context = context.swap_dims(1, 2).reshape([batch, tokens, self.heads * self.head_size]);
         self.out_lin.forward_added(context, hidden)

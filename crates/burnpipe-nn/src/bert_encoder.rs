@@ -40,7 +40,7 @@ impl BertEncoderConfig {
     /// How the encoder takes several texts: vectors of distances are made for one at a time.
     pub fn layout(&self, placement: &Placement) -> BatchLayout {
         match self.positions {
-            PositionEmbedding::Absolute => BatchLayout::fastest(&placement.device, placement.dtype),
+            PositionEmbedding::Absolute => BatchLayout::fastest(placement),
             PositionEmbedding::RelativeKey | PositionEmbedding::RelativeKeyQuery => BatchLayout::Padded,
         }
     }
@@ -237,9 +237,7 @@ impl BertSelfAttention {
     fn forward(&self, hidden: Tensor<3>, scope: &AttentionScope) -> Tensor<3> {
         let [batch, tokens, _] = hidden.dims();
         let split = |x: Tensor<3>| x.reshape([batch, tokens, self.heads, self.head_size]).swap_dims(1, 2);
-        let query = split(self.query.forward(hidden.clone()));
-        let key = split(self.key.forward(hidden.clone()));
-        let value = split(self.value.forward(hidden));
+        let [query, key, value] = ops::linear_each(hidden, [&self.query, &self.key, &self.value]).map(split);
         let bias = self.distance_embedding.as_ref().map(|table| self.distance_bias(table, &query, &key));
         let scope = AttentionScope { bias, ..scope.clone() };
         let context = ops::attention(query, key, value, &scope);

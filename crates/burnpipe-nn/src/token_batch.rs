@@ -6,6 +6,8 @@ use std::sync::Arc;
 use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData};
 use burnpipe_core::{Error, ErrorKind, Result};
 
+use crate::{Placement, ops};
+
 /// One text as a model takes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenRow {
@@ -47,13 +49,8 @@ pub enum BatchLayout {
 
 impl BatchLayout {
     /// The layout for a model that can take both: joined where the kernels gain by it.
-    pub fn fastest(device: &Device, dtype: DType) -> Self {
-        #[cfg(feature = "flex")]
-        if *device == Device::flex() && dtype == DType::F32 {
-            return Self::Joined;
-        }
-        let _ = (device, dtype);
-        Self::Padded
+    pub fn fastest(placement: &Placement) -> Self {
+        if ops::packs(placement) { Self::Joined } else { Self::Padded }
     }
 }
 

@@ -10,7 +10,7 @@
 //! sentence-transformers.
 
 use burnpipe_core::{Error, ErrorKind, JsonTask, Result, Task, parse_parameters};
-use burnpipe_nn::{Encoder, Heads, TokenRow, on_pool};
+use burnpipe_nn::{BatchLayout, Encoder, Heads, TokenRow, on_pool};
 use burnpipe_text::{EncodeOptions, TextInput, Tokenizer, Truncation};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -180,6 +180,10 @@ impl Task for FeatureExtraction {
         let input = with_text_pair(input, options.text_pair.as_deref());
         let windows = self.tokenizer.encode(&input, &encode)?;
         Ok(windows.first().map(|window| Ok(token_row(window, &self.tokenizer, &encode))).into_iter())
+    }
+
+    fn length(&self, features: &TokenRow) -> Option<usize> {
+        (self.model.layout() == BatchLayout::Padded).then_some(features.input_ids.len())
     }
 
     fn forward(&self, batch: &[TokenRow], _: &Self::Options) -> Result<Vec<FeatureExtractionRaw>> {

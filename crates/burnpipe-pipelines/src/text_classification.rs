@@ -9,7 +9,7 @@
 use burnpipe_core::{
     Error, ErrorContext, ErrorKind, JsonTask, Label, Result, Task, parse_parameters, quoted, suggestion,
 };
-use burnpipe_nn::{Heads, SequenceClassifier, TokenRow, on_pool};
+use burnpipe_nn::{BatchLayout, Heads, SequenceClassifier, TokenRow, on_pool};
 use burnpipe_text::{EncodeOptions, TextInput, Tokenizer};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -146,6 +146,10 @@ impl Task for TextClassification {
         let windows = self.tokenizer.encode(&input, &options.tokenizer)?;
         let row = windows.first().map(|window| Ok(token_row(window, &self.tokenizer, &options.tokenizer)));
         Ok(row.into_iter())
+    }
+
+    fn length(&self, features: &TokenRow) -> Option<usize> {
+        (self.model.layout() == BatchLayout::Padded).then_some(features.input_ids.len())
     }
 
     fn forward(&self, batch: &[TokenRow], _: &Self::Options) -> Result<Vec<Vec<f32>>> {

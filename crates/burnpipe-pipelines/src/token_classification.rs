@@ -8,7 +8,7 @@
 //! transformers 4.56.2.
 
 use burnpipe_core::{Error, ErrorKind, JsonTask, Result, Task, parse_parameters};
-use burnpipe_nn::{Heads, TokenClassifier, TokenRow, on_pool};
+use burnpipe_nn::{BatchLayout, Heads, TokenClassifier, TokenRow, on_pool};
 use burnpipe_text::{EncodeOptions, Encoding, Padding, TextInput, Tokenizer, Truncation};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -272,6 +272,10 @@ impl Task for TokenClassification {
             })
             .collect();
         Ok(chunks.into_iter())
+    }
+
+    fn length(&self, features: &Self::Features) -> Option<usize> {
+        (self.model.layout() == BatchLayout::Padded).then_some(features.row.input_ids.len())
     }
 
     fn forward(&self, batch: &[Self::Features], _: &Self::Options) -> Result<Vec<Self::Raw>> {

@@ -16,14 +16,23 @@ pub(super) fn takes<const D: usize>(x: &Tensor<D>) -> bool {
     x.dtype() == DType::F32 && x.device() == Device::flex()
 }
 
-/// Packs a weight, if it lies on the CPU in f32.
+/// Packs a weight that lies on the CPU, in the type that it is stored in.
 pub(crate) fn pack(weight: &Tensor<2>) -> Option<PackedMatrix> {
-    if !takes(weight) {
+    if weight.device() != Device::flex() {
         return None;
     }
     let [outputs, inputs] = weight.dims();
     let weight = contiguous(primitive(weight.clone()));
-    Some(PackedMatrix::new(numbers(&weight), outputs, inputs))
+    let range = || {
+        let start = weight.layout().start_offset();
+        start..start + outputs * inputs
+    };
+    match weight.dtype() {
+        DType::F32 => Some(PackedMatrix::new(&weight.storage()[range()], outputs, inputs)),
+        DType::F16 => Some(PackedMatrix::from_f16(&weight.storage()[range()], outputs, inputs)),
+        DType::BF16 => Some(PackedMatrix::from_bf16(&weight.storage()[range()], outputs, inputs)),
+        _ => None,
+    }
 }
 
 pub(super) fn linear<const D: usize>(
@@ -41,6 +50,28 @@ pub(super) fn linear<const D: usize>(
         Finish { bias: bias.as_ref().map(numbers), activation, residual: residual.as_ref().map(numbers) };
     shape[D - 1] = weight.outputs();
     tensor(weight.multiply(numbers(&x), &finish), shape)
+}
+
+/// Several linear layers over the same rows.
+pub(super) fn linear_each<const D: usize, const N: usize>(
+    x: Tensor<D>,
+    layers: [(&PackedMatrix, Option<Tensor<1>>); N],
+) -> [Tensor<D>; N] {
+    let shape: [usize; D] = x.dims();
+    let x = contiguous(primitive(x));
+    let weights = layers.each_ref().map(|(weight, _)| *weight);
+    let biases = layers.map(|(_, bias)| bias.map(|bias| contiguous(primitive(bias))));
+    let mut biases = biases.iter();
+    let jobs = weights.map(|weight| {
+        let bias = biases.next().and_then(Option::as_ref).map(numbers);
+        (weight, Finish { bias, ..Finish::default() })
+    });
+    let mut outputs = weights.iter().map(|weight| weight.outputs());
+    burnpipe_kernels::multiply_each(numbers(&x), jobs).map(|values| {
+        let mut shape = shape;
+        shape[D - 1] = outputs.next().unwrap_or_default();
+        tensor(values, shape)
+    })
 }
 
 pub(super) fn layer_norm<const D: usize>(

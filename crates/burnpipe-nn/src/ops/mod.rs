@@ -7,12 +7,29 @@ use std::sync::Arc;
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Bool, DType, FloatDType, Int, Tensor, TensorData, activation, module};
 
-use crate::{ActivationLayer, LinearWeight};
+#[cfg(feature = "flex")]
+use burn::module::Param;
+#[cfg(feature = "flex")]
+use burn::tensor::Device;
+
+use crate::{ActivationLayer, Linear, LinearWeight, Placement};
 
 #[cfg(feature = "flex")]
 mod cpu;
 #[cfg(feature = "flex")]
 pub(crate) use cpu::pack;
+
+/// Whether linear layers there pack their weights, and may hold them in half precision.
+pub(crate) fn packs(placement: &Placement) -> bool {
+    #[cfg(feature = "flex")]
+    let packs = placement.device == Device::flex() && placement.dtype == DType::F32;
+    #[cfg(not(feature = "flex"))]
+    let packs = {
+        let _ = placement;
+        false
+    };
+    packs
+}
 
 /// `x . weight^T + bias`.
 ///
@@ -58,6 +75,24 @@ pub fn linear_added<const D: usize>(
         #[cfg(feature = "flex")]
         LinearWeight::Packed(weight) => cpu::linear(x, weight, bias, None, Some(residual)),
     }
+}
+
+/// Several layers over the same `x`, as [`linear`] each.
+pub fn linear_each<const D: usize, const N: usize>(x: Tensor<D>, layers: [&Linear; N]) -> [Tensor<D>; N] {
+    #[cfg(feature = "flex")]
+    {
+        let packed = layers.map(|layer| match &layer.weight {
+            LinearWeight::Packed(weight) => Some((&**weight, layer.bias.as_ref().map(Param::val))),
+            LinearWeight::Plain(_) => None,
+        });
+        if packed.iter().all(Option::is_some) {
+            let mut packed = packed.into_iter().flatten();
+            let packed =
+                std::array::from_fn(|_| packed.next().unwrap_or_else(|| unreachable!("all are there")));
+            return cpu::linear_each(x, packed);
+        }
+    }
+    layers.map(|layer| layer.forward(x.clone()))
 }
 
 /// The weight stays as checkpoints store it; a matrix product reads it transposed at no cost.

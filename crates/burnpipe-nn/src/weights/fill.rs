@@ -7,8 +7,8 @@ use burn::tensor::Tensor;
 use burnpipe_core::{Error, ErrorKind, Result, quoted};
 
 use super::Weights;
-use super::stored::StoredTensor;
-use crate::Placement;
+use super::stored::{Purpose, StoredTensor};
+use crate::{Placement, ops};
 
 /// How an architecture's module paths are written in checkpoints.
 #[derive(Clone, Copy, Debug)]
@@ -176,8 +176,12 @@ impl ModuleMapper for Filler<'_> {
             self.misshaped.push(format!("{key} is {:?} and should be {expected:?}", stored.shape));
             return param;
         }
-        let table = self.path.last().is_some_and(|step| step.in_embedding);
-        match stored.to_device(&key, self.placement, table) {
+        let purpose = match self.path.last() {
+            Some(step) if step.in_embedding => Purpose::Table,
+            Some(step) if step.is_linear_weight && ops::packs(self.placement) => Purpose::Packed,
+            _ => Purpose::Compute,
+        };
+        match stored.to_device(&key, self.placement, purpose) {
             Ok(tensor) => {
                 if self.path.last().is_some_and(|step| step.is_linear_weight) {
                     self.filled = Some(stored);

@@ -34,6 +34,17 @@ pub(crate) enum StoredType {
     Other,
 }
 
+/// What a tensor is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A table whose rows are looked up: it may stay in half precision, and most of it is never read.
+    Table,
+    /// A weight that is packed and may stay in half precision, which is widened as it is multiplied.
+    Packed,
+    /// Anything else.
+    Compute,
+}
+
 /// Where the bytes are.
 pub(crate) enum StoredData {
     /// In a mapped file, little endian.
@@ -78,14 +89,14 @@ impl StoredTensor {
         }
     }
 
-    /// The tensor on a device, in `dtype`; a `table`, whose rows are looked up, may stay in half.
+    /// The tensor on a device, in the type that it computes in, or as it is stored if its purpose allows.
     ///
     /// A tensor that is stored as it is wanted keeps the mapped bytes; else it is cast in parallel.
     pub(crate) fn to_device<const D: usize>(
         &self,
         key: &str,
         placement: &Placement,
-        table: bool,
+        purpose: Purpose,
     ) -> Result<Tensor<D>> {
         let (device, dtype) = (&placement.device, placement.dtype);
         let bytes = self.bytes(key)?;
@@ -93,14 +104,26 @@ impl StoredTensor {
             let message = format!("weight `{key}` is not stored as floating point numbers");
             Error::new(ErrorKind::Weights, message)
         })?;
-        let half_table = table && matches!(stored, DType::F16 | DType::BF16) && device.supports_dtype(stored);
-        if (stored == dtype || half_table) && aligned(&bytes, stored) {
+        let stays_half = purpose != Purpose::Compute
+            && matches!(stored, DType::F16 | DType::BF16)
+            && device.supports_dtype(stored);
+        if (stored == dtype || stays_half) && aligned(&bytes, stored) {
             // Only some rows of a table are ever read: reading all of it to check it would cost
             // more than the rest of loading.
-            if stored == DType::F32 && !table {
+            if purpose != Purpose::Table {
+                let chunks = bytes.par_chunks(8 * CAST_CHUNK);
                 check_numbers(
                     key,
-                    bytes.par_chunks(4 * CAST_CHUNK).any(|chunk| f32s(chunk).any(f32::is_nan)),
+                    match stored {
+                        DType::F32 => chunks.any(|chunk| f32s(chunk).any(f32::is_nan)),
+                        DType::F16 => {
+                            chunks.any(|chunk| u16s(chunk).any(|bits| f16::from_bits(bits).is_nan()))
+                        }
+                        DType::BF16 => {
+                            chunks.any(|chunk| u16s(chunk).any(|bits| bf16::from_bits(bits).is_nan()))
+                        }
+                        _ => false,
+                    },
                 )?;
             }
             let bytes = Bytes::from_shared(bytes, AllocationProperty::File);

@@ -1,0 +1,298 @@
+//! burnpipe and its peers on the same models and texts, in turn.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+use crate::{bench, root};
+
+/// Rounds of a case, but for the long one; in each, everybody is measured once.
+const ROUNDS: usize = 3;
+
+const PEERS: &[&str] = &["torch", "torch-compile", "onnxruntime"];
+
+/// Models of real dimensions with seeded weights, as `peers.py make` writes them.
+struct Case {
+    name: &'static str,
+    task: &'static str,
+    model: &'static str,
+    texts: &'static str,
+    batch_size: &'static str,
+    runs: &'static str,
+    /// Mean vectors instead of a head's logits.
+    mean: bool,
+    /// The peers of this case.
+    peers: &'static [&'static str],
+}
+
+const CASES: &[Case] = &[
+    Case {
+        name: "distilbert-base, 1 x 16 tokens",
+        task: "text-classification",
+        model: "distilbert-base",
+        texts: "16",
+        batch_size: "1",
+        runs: "100",
+        mean: false,
+        peers: PEERS,
+    },
+    Case {
+        name: "distilbert-base, 1 x 128 tokens",
+        task: "text-classification",
+        model: "distilbert-base",
+        texts: "128",
+        batch_size: "1",
+        runs: "40",
+        mean: false,
+        peers: PEERS,
+    },
+    Case {
+        name: "bert-base, 8 x 128 tokens",
+        task: "text-classification",
+        model: "bert-base",
+        texts: "8x128",
+        batch_size: "8",
+        runs: "8",
+        mean: false,
+        peers: PEERS,
+    },
+    Case {
+        name: "xlm-roberta-base, 1 x 128 tokens",
+        task: "text-classification",
+        model: "xlm-roberta-base",
+        texts: "128",
+        batch_size: "1",
+        runs: "20",
+        mean: false,
+        peers: &["torch", "onnxruntime"],
+    },
+    Case {
+        name: "MiniLM-L6, 2,000 texts of 5 to 200 tokens, batch 32",
+        task: "feature-extraction",
+        model: "minilm-l6",
+        texts: "2000",
+        batch_size: "32",
+        runs: "1",
+        mean: true,
+        peers: &["torch", "torch --sorted", "onnxruntime", "onnxruntime --sorted"],
+    },
+];
+
+/// Measures every case and keeps the result as `benches/results/<name>.json`.
+pub(crate) fn run(name: &str) -> Result<()> {
+    let folder = root().join("target/peers");
+    let bundled = root().join("models/rampart-bert-pii");
+    let mut make = python("make");
+    make.arg(&folder).arg("--bundled").arg(bundled);
+    ensure!(
+        make.status().context("no Python; BURNPIPE_PYTHON names one")?.success(),
+        "the models cannot be made"
+    );
+    let program = bench::build()?;
+    let mut cases = Vec::new();
+    for case in CASES {
+        cases.push(measure(case, &program, &folder)?);
+    }
+    cases.push(cold_start(&program, &folder)?);
+    let rates: Value = read(&mut python("sgemm"))?;
+    println!("sgemm, 2048 cubed, GFLOP/s: {rates}");
+    let versions = std::fs::read_to_string(root().join("benches/peers/requirements.txt"))?;
+    let versions: Vec<&str> = versions.lines().filter(|line| line.contains("==")).collect();
+    let result = json!({
+        "date": bench::utc_now()?,
+        "commit": bench::commit(),
+        "machine": bench::machine(),
+        "versions": versions,
+        "sgemm_gflops": rates,
+        "cases": cases,
+    });
+    bench::keep(&result, name)
+}
+
+/// `peers.py` with a command.
+fn python(command: &str) -> Command {
+    let mut python = Command::new(std::env::var("BURNPIPE_PYTHON").unwrap_or_else(|_| "python3".into()));
+    python.arg(root().join("benches/peers/peers.py")).arg(command);
+    python.env("OMP_NUM_THREADS", threads()).env("MKL_NUM_THREADS", threads());
+    python
+}
+
+/// Two, or what RAYON_NUM_THREADS says.
+fn threads() -> String {
+    std::env::var("RAYON_NUM_THREADS").unwrap_or_else(|_| "2".into())
+}
+
+fn measure(case: &Case, program: &Path, folder: &Path) -> Result<Value> {
+    let texts = folder.join(format!("{}.txt", case.texts));
+    let everybody: Vec<&str> = ["burnpipe"].into_iter().chain(case.peers.iter().copied()).collect();
+    let mut reports = vec![Vec::new(); everybody.len()];
+    for round in 0..if case.runs == "1" { 1 } else { ROUNDS } {
+        for (who, reports) in everybody.iter().zip(&mut reports) {
+            // Compiling takes minutes, and always gives the same.
+            if *who == "torch-compile" && round > 0 {
+                continue;
+            }
+            let mut command = match *who {
+                "burnpipe" => burnpipe(case, program, &folder.join(case.model), &texts),
+                peer => peer_command(case, peer, &folder.join(case.model), &texts),
+            };
+            match read(&mut command) {
+                Ok(report) => reports.push(report),
+                // It needs a C++ compiler, which is not everywhere.
+                Err(error) if *who == "torch-compile" => {
+                    println!("{}: no torch-compile: {error:#}", case.name)
+                }
+                Err(error) => return Err(error.context(format!("{}: {who}", case.name))),
+            }
+        }
+    }
+    let figures: Vec<Value> =
+        everybody.iter().zip(&reports).map(|(who, reports)| figures(who, reports)).collect();
+    print(case.name, &figures);
+    Ok(json!({"name": case.name, "results": figures}))
+}
+
+fn burnpipe(case: &Case, program: &Path, model: &Path, texts: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.args([
+        "bench",
+        case.task,
+        "--format",
+        "json",
+        "--device",
+        "cpu",
+        "--batch-size",
+        case.batch_size,
+    ]);
+    command.args(["--runs", case.runs, "--warmup", if case.runs == "1" { "0" } else { "3" }]);
+    command.arg("--model").arg(model).arg("--inputs").arg(texts);
+    if case.mean {
+        command.args(["--params", r#"{"pooling": "mean"}"#]);
+    }
+    command.env("RAYON_NUM_THREADS", threads());
+    command
+}
+
+fn peer_command(case: &Case, peer: &str, model: &Path, texts: &Path) -> Command {
+    let mut command = python("run");
+    command.arg(peer.trim_end_matches(" --sorted")).arg(model).arg(texts);
+    command.args(["--batch-size", case.batch_size, "--runs", case.runs, "--threads", &threads()]);
+    command.args(["--warmup", if case.runs == "1" { "0" } else { "3" }]);
+    if case.mean {
+        command.arg("--mean");
+    }
+    if peer.ends_with("--sorted") {
+        command.arg("--sorted");
+    }
+    command
+}
+
+fn read(command: &mut Command) -> Result<Value> {
+    let output = command.output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// The medians of somebody's rounds.
+fn figures(who: &str, reports: &[Value]) -> Value {
+    let median_of = |pointer: &str| {
+        median(reports.iter().filter_map(|report| report.pointer(pointer)?.as_f64()).collect())
+    };
+    json!({
+        "who": who,
+        "latency_ms": median_of("/latency_ms/p50"),
+        "inputs_per_s": median_of("/inputs_per_s"),
+        "load_ms": median_of("/load_ms"),
+        "peak_memory_mb": median_of("/peak_memory_bytes") / 1e6,
+    })
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// From the start of the process to its end, with one answer.
+fn cold_start(program: &Path, folder: &Path) -> Result<Value> {
+    let text = "My name is Sarah Connor and I live in Los Angeles.";
+    let texts = folder.join("sentence.txt");
+    std::fs::write(&texts, format!("{text}\n"))?;
+    let model = folder.join("bundled");
+    let name = "bundled ner, process start to first answer";
+    let everybody = ["burnpipe", "transformers pipeline()", "onnxruntime"];
+    let command = |who: &str| match who {
+        "burnpipe" => {
+            let mut command = Command::new(program);
+            command.args(["run", "ner", "--model", "bundled", text]);
+            command
+        }
+        "onnxruntime" => {
+            let mut command = python("run");
+            command.arg("onnxruntime").arg(&model).arg(&texts).args(["--runs", "0", "--warmup", "0"]);
+            command
+        }
+        _ => {
+            let mut command = python("pipeline");
+            command.arg("token-classification").arg(&model).arg(text);
+            command
+        }
+    };
+    let mut times = vec![Vec::new(); everybody.len()];
+    // The first round warms the page cache and is not kept.
+    for round in 0..=ROUNDS {
+        for (who, times) in everybody.iter().zip(&mut times) {
+            let start = Instant::now();
+            let output = command(who).output()?;
+            ensure!(output.status.success(), "{who}: {}", String::from_utf8_lossy(&output.stderr));
+            if round > 0 {
+                times.push(start.elapsed().as_secs_f64() * 1e3);
+            }
+        }
+    }
+    let results: Vec<Value> = everybody
+        .iter()
+        .zip(times)
+        .map(|(who, times)| json!({"who": who, "latency_ms": median(times)}))
+        .collect();
+    print(name, &results);
+    Ok(json!({"name": name, "results": results}))
+}
+
+/// A line for each, with how many times as fast the first of them is.
+fn print(name: &str, results: &[Value]) {
+    println!("{name}");
+    let figure = |result: &Value, key: &str| result[key].as_f64().unwrap_or(f64::NAN);
+    let own = results.first().map_or(f64::NAN, |own| figure(own, "latency_ms"));
+    for result in results {
+        println!(
+            "  {:<24} {:>10.2} ms  {:>6.2}x  {:>9.1} inputs/s  {:>6.0} MB",
+            result["who"].as_str().unwrap_or_default(),
+            figure(result, "latency_ms"),
+            figure(result, "latency_ms") / own,
+            figure(result, "inputs_per_s"),
+            figure(result, "peak_memory_mb"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_medians_over_the_rounds() {
+        let report = |p50: f64| json!({"latency_ms": {"p50": p50}, "inputs_per_s": 1.0, "load_ms": 1.0, "peak_memory_bytes": 2e6});
+        let figures = figures("x", &[report(9.0), report(1.0), report(3.0)]);
+        assert_eq!(figures["latency_ms"], 3.0);
+        assert_eq!(figures["peak_memory_mb"], 2.0);
+    }
+
+    #[test]
+    fn every_case_has_a_name_of_its_own() {
+        let names: std::collections::BTreeSet<&str> = CASES.iter().map(|case| case.name).collect();
+        assert_eq!(names.len(), CASES.len());
+    }
+}
