@@ -9,9 +9,9 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use rayon::prelude::*;
-use rten_simd::ops::{BitOps, NumOps};
+use rten_simd::ops::{BitOps, IntOps, NumOps};
 use rten_simd::{Isa, Simd, SimdOp, SimdUnaryOp};
-use rten_vecmath::{Exp, Tanh};
+use rten_vecmath::Tanh;
 
 use crate::Finish;
 use crate::gemm::{Product, Source, Target};
@@ -272,8 +272,10 @@ impl SimdOp for Head<'_> {
         };
         let target = Target { start: scores.as_mut_ptr(), stride: keys.len(), columns: keys.len() };
         product(isa, source, &packed, (shape.size * panel_width(), panel_width()), target);
-        for (row, query) in scores.chunks_mut(keys.len().max(1)).zip(queries.clone()) {
-            self.weigh(isa, row, query);
+        let mut factors = [0.0; QUERIES];
+        let rows = scores.chunks_mut(keys.len().max(1)).zip(queries.clone());
+        for ((row, query), factor) in rows.zip(&mut factors) {
+            *factor = self.weigh(isa, row, query);
         }
         let source = Source {
             start: scores.as_ptr(),
@@ -292,6 +294,13 @@ impl SimdOp for Head<'_> {
         } else {
             let values = self.widen_values(start, keys.len());
             product(isa, source, &values, (keys.len() * panel_width(), panel_width()), target);
+        }
+        for (row, factor) in (0..queries.len()).zip(factors) {
+            // SAFETY: the product has written the row, which is this task's alone.
+            let answer = unsafe {
+                std::slice::from_raw_parts_mut(target.start.add(row * target.stride), shape.value_size)
+            };
+            answer.iter_mut().for_each(|sum| *sum *= factor);
         }
     }
 }
@@ -325,7 +334,8 @@ impl Head<'_> {
                 let key = &self.key.values[self.key.start(*batch, key_head, token)..][..shape.size];
                 *score = dot(isa, query, key);
             }
-            self.weigh(isa, row, token);
+            let factor = self.weigh(isa, row, token);
+            row.iter_mut().for_each(|weight| *weight *= factor);
         }
         for (index, token) in queries.clone().enumerate() {
             let at = (batch * shape.queries + token) * self.target.stride + head * shape.value_size;
@@ -375,9 +385,9 @@ impl Head<'_> {
         panels
     }
 
-    /// Scores of a query to weights, in place.
+    /// Scores of a query to weights, in place; what is left to multiply them by.
     #[inline(always)]
-    fn weigh<I: Isa>(&self, isa: I, scores: &mut [f32], query: usize) {
+    fn weigh<I: Isa>(&self, isa: I, scores: &mut [f32], query: usize) -> f32 {
         let Task { batch, head, keys, .. } = &self.task;
         let bias = self.options.bias.map(|bias| {
             let at = batch * bias.batch_stride + head * bias.head_stride + query * bias.query_stride;
@@ -396,7 +406,7 @@ impl Head<'_> {
             scores[..seen.start - keys.start].fill(HIDDEN);
             scores[seen.end - keys.start..].fill(HIDDEN);
         }
-        softmax_row(isa, scores);
+        exponentials(isa, scores)
     }
 }
 
@@ -435,6 +445,13 @@ fn scale<I: Isa>(isa: I, scores: &mut [f32], scale: f32, soft_cap: Option<f32>, 
 /// `exp(x - max) / sum`, in place.
 #[inline(always)]
 pub(crate) fn softmax_row<I: Isa>(isa: I, row: &mut [f32]) {
+    let factor = exponentials(isa, row);
+    row.iter_mut().for_each(|weight| *weight *= factor);
+}
+
+/// `exp(x - max)`, in place; what is left to multiply is `1 / sum`.
+#[inline(always)]
+fn exponentials<I: Isa>(isa: I, row: &mut [f32]) -> f32 {
     let ops = isa.f32();
     let mut most = ops.splat(f32::MIN);
     let vectors = row.chunks_exact(ops.len());
@@ -444,22 +461,50 @@ pub(crate) fn softmax_row<I: Isa>(isa: I, row: &mut [f32]) {
     }
     let most = most.to_array().into_iter().fold(rest, f32::max);
     let most = ops.splat(most);
-    // Without the hint a closure is compiled for the plainest machine, and calls every instruction.
-    for_each_vector(
-        isa,
-        row,
-        #[inline(always)]
-        |x| Exp {}.eval(isa, ops.sub(x, most)),
-    );
-    let mut sum = ops.zero();
-    let vectors = row.chunks_exact(ops.len());
-    let rest: f32 = vectors.remainder().iter().sum();
-    for vector in vectors {
-        sum = ops.add(sum, ops.load(vector));
+    let mut sums = ops.zero();
+    let mut vectors = row.chunks_exact_mut(ops.len());
+    for vector in &mut vectors {
+        let power = exp_of_negative(isa, ops.sub(ops.load(vector), most));
+        sums = ops.add(sums, power);
+        ops.store(power, vector);
     }
-    let sum: f32 = sum.to_array().into_iter().sum::<f32>() + rest;
-    let factor = 1.0 / sum;
-    row.iter_mut().for_each(|weight| *weight *= factor);
+    let mut sum: f32 = sums.to_array().into_iter().sum();
+    let rest = vectors.into_remainder();
+    let powers = exp_of_negative(isa, ops.sub(ops.load_pad(rest).0, most)).to_array();
+    for (value, power) in rest.iter_mut().zip(powers) {
+        *value = power;
+        sum += power;
+    }
+    1.0 / sum
+}
+
+/// `exp(x)` for `x <= 0`, within two units in the last place; 0 where the result would be below the normal
+/// numbers.
+///
+/// `x = k ln 2 + r`, the exponential of `r` by a polynomial (Cephes' `expf`), and `2^k` by its bits.
+#[inline(always)]
+fn exp_of_negative<I: Isa>(isa: I, x: I::F32) -> I::F32 {
+    const LEAST: f32 = -87.336_54;
+    // Adding it leaves an integer in the low bits, rounded to the nearest.
+    const ROUND: f32 = 12_582_912.0;
+    const LN_2_HIGH: f32 = 0.693_359_4;
+    const LN_2_LOW: f32 = -2.121_944_4e-4;
+    let ops = isa.f32();
+    let least = ops.splat(LEAST);
+    let is_normal = ops.ge(x, least);
+    let x = ops.max(x, least);
+    let shifted = ops.mul_add(x, ops.splat(std::f32::consts::LOG2_E), ops.splat(ROUND));
+    let k = ops.sub(shifted, ops.splat(ROUND));
+    let r = ops.mul_add(k, ops.splat(-LN_2_HIGH), x);
+    let r = ops.mul_add(k, ops.splat(-LN_2_LOW), r);
+    let mut power = ops.splat(1.987_569_1e-4);
+    for coefficient in [1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_65, 0.5, 1.0, 1.0] {
+        power = ops.mul_add(power, r, ops.splat(coefficient));
+    }
+    // The exponent stands above the 23 bits of the fraction.
+    let exponent = isa.i32().shift_left::<23>(shifted.reinterpret_cast::<I::I32>());
+    let power = isa.i32().add(power.reinterpret_cast::<I::I32>(), exponent).reinterpret_cast::<I::F32>();
+    ops.select(power, ops.zero(), is_normal)
 }
 
 /// Applies a function to every element; a last, shorter vector is filled up with zeros.
@@ -603,6 +648,27 @@ mod tests {
             let full = AttentionOptions { texts: Some(&ends), ..AttentionOptions::full(8) };
             check(shape, &full);
         }
+    }
+
+    #[test]
+    fn exponentials_are_those_of_f64() {
+        struct Powers<'a>(&'a [f32]);
+        impl SimdOp for Powers<'_> {
+            type Output = Vec<f32>;
+            #[inline(always)]
+            fn eval<I: Isa>(self, isa: I) -> Vec<f32> {
+                let power = |&x: &f32| exp_of_negative(isa, isa.f32().splat(x)).to_array()[0];
+                self.0.iter().map(power).collect()
+            }
+        }
+        let values: Vec<f32> =
+            (0..if cfg!(miri) { 50 } else { 200_000 }).map(|at| -at as f32 * 4.5e-4).collect();
+        for (x, power) in values.iter().zip(Powers(&values).dispatch()) {
+            let expected = f64::from(*x).exp();
+            let error = (f64::from(power) - expected).abs();
+            assert!(error <= expected * 2.4e-7 || (*x < -87.33 && power == 0.0), "exp({x}) = {power}");
+        }
+        assert_eq!(Powers(&[f32::MIN, f32::NEG_INFINITY, 0.0]).dispatch(), [0.0, 0.0, 1.0]);
     }
 
     #[test]
