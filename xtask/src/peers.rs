@@ -1,6 +1,6 @@
-//! burnpipe and its peers on the same models and texts, in turn.
+//! burnpipe and its peers (PyTorch, ONNX Runtime, candle) on the same models and texts, in turn.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use crate::{bench, root};
 /// Rounds of a case, but for the long one; in each, everybody is measured once.
 const ROUNDS: usize = 3;
 
-const PEERS: &[&str] = &["torch", "torch-compile", "onnxruntime"];
+const PEERS: &[&str] = &["torch", "torch-compile", "onnxruntime", "candle"];
 
 /// Models of real dimensions with seeded weights, as `peers.py make` writes them.
 struct Case {
@@ -67,7 +67,7 @@ const CASES: &[Case] = &[
         batch_size: "1",
         runs: "20",
         mean: false,
-        peers: &["torch", "onnxruntime"],
+        peers: &["torch", "onnxruntime", "candle"],
     },
     Case {
         name: "MiniLM-L6, 2,000 texts of 5 to 200 tokens, batch 32",
@@ -77,7 +77,7 @@ const CASES: &[Case] = &[
         batch_size: "32",
         runs: "1",
         mean: true,
-        peers: &["torch", "torch --sorted", "onnxruntime", "onnxruntime --sorted"],
+        peers: &["torch", "torch --sorted", "onnxruntime", "onnxruntime --sorted", "candle"],
     },
 ];
 
@@ -92,9 +92,10 @@ pub(crate) fn run(name: &str) -> Result<()> {
         "the models cannot be made"
     );
     let program = bench::build()?;
+    let candle = build_candle()?;
     let mut cases = Vec::new();
     for case in CASES {
-        cases.push(measure(case, &program, &folder)?);
+        cases.push(measure(case, &program, &candle, &folder)?);
     }
     cases.push(cold_start(&program, &folder)?);
     let rates: Value = read(&mut python("sgemm"))?;
@@ -125,7 +126,7 @@ fn threads() -> String {
     std::env::var("RAYON_NUM_THREADS").unwrap_or_else(|_| "2".into())
 }
 
-fn measure(case: &Case, program: &Path, folder: &Path) -> Result<Value> {
+fn measure(case: &Case, program: &Path, candle: &Path, folder: &Path) -> Result<Value> {
     let texts = folder.join(format!("{}.txt", case.texts));
     let everybody: Vec<&str> = ["burnpipe"].into_iter().chain(case.peers.iter().copied()).collect();
     let mut reports = vec![Vec::new(); everybody.len()];
@@ -137,6 +138,7 @@ fn measure(case: &Case, program: &Path, folder: &Path) -> Result<Value> {
             }
             let mut command = match *who {
                 "burnpipe" => burnpipe(case, program, &folder.join(case.model), &texts),
+                "candle" => candle_command(case, candle, &folder.join(case.model), &texts),
                 peer => peer_command(case, peer, &folder.join(case.model), &texts),
             };
             match read(&mut command) {
@@ -187,6 +189,24 @@ fn peer_command(case: &Case, peer: &str, model: &Path, texts: &Path) -> Command 
     if peer.ends_with("--sorted") {
         command.arg("--sorted");
     }
+    command
+}
+
+/// candle's program, which is a workspace of its own.
+fn build_candle() -> Result<PathBuf> {
+    let folder = root().join("benches/peers/candle");
+    let target = root().join("target/peers-candle");
+    let mut cargo = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
+    cargo.args(["build", "--release"]).current_dir(folder).env("CARGO_TARGET_DIR", &target);
+    ensure!(cargo.status()?.success(), "candle could not be built");
+    Ok(target.join("release/candle-peer"))
+}
+
+fn candle_command(case: &Case, program: &Path, model: &Path, texts: &Path) -> Command {
+    let mut command = Command::new(program);
+    let warmup = if case.runs == "1" { "0" } else { "3" };
+    command.arg(model).arg(texts).args([case.batch_size, case.runs, warmup]);
+    command.env("RAYON_NUM_THREADS", threads());
     command
 }
 

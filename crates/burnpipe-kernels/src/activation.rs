@@ -5,6 +5,8 @@ use rten_simd::ops::{BitOps, NumOps};
 use rten_simd::{Isa, Simd, SimdOp, SimdUnaryOp};
 use rten_vecmath::{ApproxGelu, Gelu, Sigmoid, Silu, Swish, Tanh};
 
+use crate::isa::dispatch;
+
 /// How many elements a thread takes at a time: below this, a second thread costs more than it saves.
 const CHUNK: usize = 1 << 14;
 
@@ -37,10 +39,10 @@ impl Activation {
     /// ```
     pub fn apply(self, values: &mut [f32]) {
         if values.len() <= CHUNK {
-            Apply { values, activation: self }.dispatch();
+            dispatch(Apply { values, activation: self });
         } else {
             let chunks = values.par_chunks_mut(CHUNK);
-            chunks.for_each(|values| Apply { values, activation: self }.dispatch());
+            chunks.for_each(|values| dispatch(Apply { values, activation: self }));
         }
     }
 
@@ -52,7 +54,7 @@ impl Activation {
     pub fn apply_gate(self, gates: &[f32], values: &mut [f32]) {
         assert_eq!(gates.len(), values.len(), "a gate per value");
         let chunks = values.par_chunks_mut(CHUNK).zip(gates.par_chunks(CHUNK));
-        chunks.for_each(|(values, gates)| Gate { values, gates, activation: self }.dispatch());
+        chunks.for_each(|(values, gates)| dispatch(Gate { values, gates, activation: self }));
     }
 
     /// Applies it to a vector of numbers.

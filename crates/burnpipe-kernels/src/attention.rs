@@ -15,6 +15,7 @@ use rten_vecmath::Tanh;
 
 use crate::Finish;
 use crate::gemm::{Product, Source, Target};
+use crate::isa::dispatch;
 use crate::packed::{pack_panel, panel_width};
 
 /// Queries of a task: their scores of a thousand keys are half a megabyte.
@@ -141,7 +142,7 @@ pub fn attention(
         columns: shape.value_size,
     };
     let tasks = tasks(shape, options);
-    let run = |task: &Task| Head { query, key, value, shape, options, target, task: task.clone() }.dispatch();
+    let run = |task: &Task| dispatch(Head { query, key, value, shape, options, target, task: task.clone() });
     let work = shape.batch * shape.heads * shape.queries * shape.keys * shape.size;
     if rayon::current_num_threads() == 1 || tasks.len() == 1 || work < 1 << 15 {
         tasks.iter().for_each(run);
@@ -663,12 +664,12 @@ mod tests {
         }
         let values: Vec<f32> =
             (0..if cfg!(miri) { 50 } else { 200_000 }).map(|at| -at as f32 * 4.5e-4).collect();
-        for (x, power) in values.iter().zip(Powers(&values).dispatch()) {
+        for (x, power) in values.iter().zip(dispatch(Powers(&values))) {
             let expected = f64::from(*x).exp();
             let error = (f64::from(power) - expected).abs();
             assert!(error <= expected * 2.4e-7 || (*x < -87.33 && power == 0.0), "exp({x}) = {power}");
         }
-        assert_eq!(Powers(&[f32::MIN, f32::NEG_INFINITY, 0.0]).dispatch(), [0.0, 0.0, 1.0]);
+        assert_eq!(dispatch(Powers(&[f32::MIN, f32::NEG_INFINITY, 0.0])), [0.0, 0.0, 1.0]);
     }
 
     #[test]

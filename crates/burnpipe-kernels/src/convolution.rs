@@ -6,10 +6,10 @@
 use std::marker::PhantomData;
 
 use rayon::prelude::*;
-use rten_simd::SimdOp;
 
 use crate::Finish;
 use crate::gemm::{Product, Source, Target};
+use crate::isa::dispatch;
 use crate::packed::panel_width;
 
 /// The dimensions of a convolution; one in one dimension has a height of 1.
@@ -128,7 +128,7 @@ impl Part<'_> {
         // result, and are this part's alone.
         let start = unsafe { self.target.start.add(row * positions + first) };
         let target = Target { start, columns, ..self.target };
-        Product {
+        dispatch(Product {
             source,
             panels: &windows,
             panel_stride: windows.len(),
@@ -137,8 +137,7 @@ impl Part<'_> {
             finish: Finish::default(),
             rows: (0, count),
             panel_range: (0, 1),
-        }
-        .dispatch();
+        });
         for (filter, bias) in
             self.bias.into_iter().flat_map(|bias| bias[self.group * count..][..count].iter().enumerate())
         {

@@ -12,6 +12,7 @@ use rten_simd::ops::{BitOps, Extend, IntOps, NumOps};
 use rten_simd::{Isa, Simd, SimdOp};
 
 use crate::Activation;
+use crate::isa::dispatch;
 use crate::packed::{PackedMatrix, Panels, VECTORS};
 
 /// Inputs that are multiplied before going on to the next tile: a panel's part of 32 kB.
@@ -132,7 +133,7 @@ impl Job<'_> {
     }
 
     fn part_of<W: Weight>(&self, panels: &[W], rows: (usize, usize), panel_range: (usize, usize)) {
-        Product {
+        dispatch(Product {
             source: self.source,
             panels,
             panel_stride: self.source.depth * self.weight.width,
@@ -141,8 +142,7 @@ impl Job<'_> {
             finish: self.finish,
             rows,
             panel_range,
-        }
-        .dispatch();
+        });
     }
 }
 

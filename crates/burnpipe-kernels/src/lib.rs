@@ -22,6 +22,7 @@ mod activation;
 mod attention;
 mod convolution;
 mod gemm;
+mod isa;
 mod norm;
 mod packed;
 mod rotary;

@@ -5,6 +5,7 @@ use rten_simd::ops::{BitOps, NumOps};
 use rten_simd::{Isa, Simd, SimdOp};
 
 use crate::attention::softmax_row;
+use crate::isa::dispatch;
 
 /// Numbers that a thread takes at a time.
 const CHUNK: usize = 1 << 14;
@@ -56,7 +57,7 @@ impl Norm<'_> {
         assert!(residual.is_none_or(|residual| residual.len() == rows.len()), "a residual per number");
         let chunk = CHUNK.div_ceil(size) * size;
         let run =
-            |rows: &mut [f32], residual: Option<&[f32]>| NormRows { rows, residual, norm: *self }.dispatch();
+            |rows: &mut [f32], residual: Option<&[f32]>| dispatch(NormRows { rows, residual, norm: *self });
         match residual {
             _ if rows.len() <= chunk => run(rows, residual),
             None => rows.par_chunks_mut(chunk).for_each(|rows| run(rows, None)),
@@ -163,9 +164,9 @@ pub fn softmax(rows: &mut [f32], size: usize) {
     assert!(rows.len().is_multiple_of(size), "whole rows of {size} numbers");
     let chunk = CHUNK.div_ceil(size) * size;
     if rows.len() <= chunk {
-        SoftmaxRows { rows, size }.dispatch();
+        dispatch(SoftmaxRows { rows, size });
     } else {
-        rows.par_chunks_mut(chunk).for_each(|rows| SoftmaxRows { rows, size }.dispatch());
+        rows.par_chunks_mut(chunk).for_each(|rows| dispatch(SoftmaxRows { rows, size }));
     }
 }
 

@@ -5,6 +5,8 @@ use rayon::prelude::*;
 use rten_simd::ops::BitOps;
 use rten_simd::{Isa, SimdOp};
 
+use crate::isa::dispatch;
+
 /// Vectors beside each other in a panel.
 pub(crate) const VECTORS: usize = 2;
 
@@ -18,7 +20,7 @@ pub(crate) fn panel_width() -> usize {
             VECTORS * isa.f32().len()
         }
     }
-    Width.dispatch()
+    dispatch(Width)
 }
 
 /// The right-hand side of matrix products: a weight of `[outputs, inputs]`, as linear layers store it.

@@ -3,7 +3,7 @@
 //! Tensors are taken apart by Burn's downcast to a backend's own type instead of its
 //! `#[backend_extension]`, which would need every backend's feature repeated here.
 
-use burn::tensor::{Bool, DType, Device, Tensor};
+use burn::tensor::{Bool, DType, Device, Int, Tensor};
 use burn_flex::{Flex, FlexTensor, Layout};
 use burnpipe_kernels::{
     Activation, AttentionOptions, AttentionShape, Finish, Heads, HiddenKeys, Norm, PackedMatrix, ScoreBias,
@@ -74,6 +74,15 @@ pub(super) fn linear_each<const D: usize, const N: usize>(
     })
 }
 
+pub(super) fn embedding(table: Tensor<2>, ids: Tensor<2, Int>) -> Tensor<3> {
+    let [batch, tokens] = ids.dims();
+    let [_, size] = table.dims();
+    let (table, ids) = (contiguous(primitive(table)), contiguous(id_primitive(ids)));
+    let start = ids.layout().start_offset();
+    let ids = &ids.storage::<i32>()[start..start + batch * tokens];
+    tensor(burnpipe_kernels::gather(numbers(&table), size, ids), [batch, tokens, size])
+}
+
 pub(super) fn layer_norm<const D: usize>(
     x: Tensor<D>,
     gamma: Tensor<1>,
@@ -131,6 +140,11 @@ pub(super) fn attention(
 #[expect(clippy::expect_used, reason = "`takes` has seen the device")]
 fn primitive<const D: usize>(x: Tensor<D>) -> FlexTensor {
     x.try_into_primitive::<Flex>().expect("a tensor on the CPU")
+}
+
+#[expect(clippy::expect_used, reason = "ids lie where their table lies")]
+fn id_primitive(ids: Tensor<2, Int>) -> FlexTensor {
+    ids.cast(DType::I32).try_into_primitive::<Flex>().expect("ids on the CPU")
 }
 
 #[expect(clippy::expect_used, reason = "a mask lies where the scores lie")]

@@ -155,6 +155,10 @@ pub(crate) fn activate<const D: usize>(
 /// - `table`: `[entries, size]`, `ids`: `[batch, tokens]`
 /// - result: `[batch, tokens, size]`
 pub fn embedding(table: Tensor<2>, ids: Tensor<2, Int>) -> Tensor<3> {
+    #[cfg(feature = "flex")]
+    if cpu::takes(&table) {
+        return cpu::embedding(table, ids);
+    }
     let [batch, tokens] = ids.dims();
     let [_, size] = table.dims();
     table.select(0, ids.reshape([batch * tokens])).reshape([batch, tokens, size])
