@@ -28,7 +28,7 @@ const SERIAL: usize = 1 << 17;
 const AHEAD: usize = 4;
 
 /// Parts of a product for each thread, so that an early one finds more to do.
-const PARTS: usize = 4;
+const PARTS: usize = 12;
 
 /// What is done to a product before it is written.
 #[derive(Clone, Copy, Debug, Default)]
