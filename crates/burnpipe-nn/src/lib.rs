@@ -1,21 +1,21 @@
 //! What models are made of: [operations](ops), layers, weight loading, and the kinds of heads.
 //!
 //! ```
-//! use burnpipe_nn::{Filling, TokenBatch, TokenRow};
+//! use burnpipe_nn::{BatchLayout, Filling, TokenBatch, TokenRow};
 //!
 //! let row = |ids: &[u32]| TokenRow {
 //!     input_ids: ids.to_vec(),
 //!     attention_mask: vec![true; ids.len()],
 //!     token_type_ids: None,
 //! };
-//! let batch = TokenBatch::new(&[row(&[5, 6, 7]), row(&[8])], Filling::default())?;
+//! let batch = TokenBatch::new(&[row(&[5, 6, 7]), row(&[8])], Filling::default(), BatchLayout::Padded)?;
 //! assert_eq!(batch.ids(), [5, 6, 7, 8, 0, 0]);
 //! # Ok::<(), burnpipe_core::Error>(())
 //! ```
 //!
 //! **Where it sits:** above the hub, whose checkpoints it loads, and Burn; below the architectures.
 //!
-//! **What it must not know:** single architectures, tasks, tokenizers, and which backend it runs on.
+//! **What it must not know:** single architectures, tasks, tokenizers; and outside of [`ops`], backends.
 
 #![deny(unsafe_code)]
 // Fields are called what checkpoints call them.

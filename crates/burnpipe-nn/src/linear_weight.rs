@@ -9,9 +9,7 @@ use burnpipe_kernels::PackedMatrix;
 #[cfg(feature = "flex")]
 use std::sync::Arc;
 
-use crate::Placement;
-#[cfg(feature = "flex")]
-use crate::ops;
+use crate::{Placement, ops};
 
 /// A weight of `[outputs, inputs]`.
 ///
@@ -20,7 +18,12 @@ use crate::ops;
 #[derive(Clone, Debug)]
 pub enum LinearWeight {
     /// As the checkpoint has it.
-    Plain(Param<Tensor<2>>),
+    Plain {
+        /// `[outputs, inputs]`
+        parameter: Param<Tensor<2>>,
+        /// Whether to pack it when it is filled.
+        packs: bool,
+    },
     /// In panels, for the CPU.
     #[cfg(feature = "flex")]
     Packed(Arc<PackedMatrix>),
@@ -29,13 +32,13 @@ pub enum LinearWeight {
 impl LinearWeight {
     /// A weight without memory until a checkpoint fills it.
     pub fn new(outputs: usize, inputs: usize, placement: &Placement) -> Self {
-        Self::Plain(placement.parameter([outputs, inputs]))
+        Self::Plain { parameter: placement.parameter([outputs, inputs]), packs: ops::packs(placement) }
     }
 
     /// Packs what has just been filled, where that is faster.
     fn settled(self) -> Self {
         #[cfg(feature = "flex")]
-        if let Self::Plain(parameter) = &self
+        if let Self::Plain { parameter, packs: true } = &self
             && parameter.is_initialized()
             && let Some(packed) = ops::pack(&parameter.val())
         {
@@ -47,7 +50,7 @@ impl LinearWeight {
     /// Applies something to the weight as a parameter, if it still is one.
     fn map_plain(self, change: impl FnOnce(Param<Tensor<2>>) -> Param<Tensor<2>>) -> Self {
         match self {
-            Self::Plain(parameter) => Self::Plain(change(parameter)),
+            Self::Plain { parameter, packs } => Self::Plain { parameter: change(parameter), packs },
             #[cfg(feature = "flex")]
             packed @ Self::Packed(_) => packed,
         }
@@ -57,7 +60,7 @@ impl LinearWeight {
 impl Module for LinearWeight {
     fn collect_devices(&self, devices: Vec<Device>) -> Vec<Device> {
         match self {
-            Self::Plain(parameter) => parameter.collect_devices(devices),
+            Self::Plain { parameter, .. } => parameter.collect_devices(devices),
             #[cfg(feature = "flex")]
             Self::Packed(_) => devices,
         }
@@ -85,7 +88,7 @@ impl Module for LinearWeight {
 
     fn visit<V: ModuleVisitor>(&self, visitor: &mut V) {
         match self {
-            Self::Plain(parameter) => parameter.visit(visitor),
+            Self::Plain { parameter, .. } => parameter.visit(visitor),
             #[cfg(feature = "flex")]
             Self::Packed(_) => {}
         }
@@ -99,7 +102,7 @@ impl Module for LinearWeight {
 impl ModuleDisplayDefault for LinearWeight {
     fn content(&self, content: Content) -> Option<Content> {
         match self {
-            Self::Plain(parameter) => parameter.content(content),
+            Self::Plain { parameter, .. } => parameter.content(content),
             #[cfg(feature = "flex")]
             Self::Packed(packed) => {
                 let text = format!("packed, {} x {}", packed.outputs(), packed.inputs());

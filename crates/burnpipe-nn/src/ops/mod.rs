@@ -40,7 +40,7 @@ pub(crate) fn packs(placement: &Placement) -> bool {
 /// - result: `[.., outputs]`
 pub fn linear<const D: usize>(x: Tensor<D>, weight: &LinearWeight, bias: Option<Tensor<1>>) -> Tensor<D> {
     match weight {
-        LinearWeight::Plain(weight) => plain_linear(x, weight.val(), bias),
+        LinearWeight::Plain { parameter, .. } => plain_linear(x, parameter.val(), bias),
         #[cfg(feature = "flex")]
         LinearWeight::Packed(weight) => cpu::linear(x, weight, bias, None, None),
     }
@@ -54,7 +54,7 @@ pub fn linear_activated<const D: usize>(
     activation: &ActivationLayer,
 ) -> Tensor<D> {
     match weight {
-        LinearWeight::Plain(weight) => activation.forward(plain_linear(x, weight.val(), bias)),
+        LinearWeight::Plain { parameter, .. } => activation.forward(plain_linear(x, parameter.val(), bias)),
         #[cfg(feature = "flex")]
         LinearWeight::Packed(weight) => match activation.kernel() {
             Some(kernel) => cpu::linear(x, weight, bias, Some(kernel), None),
@@ -71,7 +71,7 @@ pub fn linear_added<const D: usize>(
     residual: Tensor<D>,
 ) -> Tensor<D> {
     match weight {
-        LinearWeight::Plain(weight) => plain_linear(x, weight.val(), bias) + residual,
+        LinearWeight::Plain { parameter, .. } => plain_linear(x, parameter.val(), bias) + residual,
         #[cfg(feature = "flex")]
         LinearWeight::Packed(weight) => cpu::linear(x, weight, bias, None, Some(residual)),
     }
@@ -83,7 +83,7 @@ pub fn linear_each<const D: usize, const N: usize>(x: Tensor<D>, layers: [&Linea
     {
         let packed = layers.map(|layer| match &layer.weight {
             LinearWeight::Packed(weight) => Some((&**weight, layer.bias.as_ref().map(Param::val))),
-            LinearWeight::Plain(_) => None,
+            LinearWeight::Plain { .. } => None,
         });
         if packed.iter().all(Option::is_some) {
             let mut packed = packed.into_iter().flatten();
