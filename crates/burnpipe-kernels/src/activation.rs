@@ -65,7 +65,8 @@ impl Activation {
             Self::Gelu => Gelu {}.eval(isa, x),
             Self::GeluTanh => ApproxGelu {}.eval(isa, x),
             Self::QuickGelu => Swish { alpha: 1.702 }.eval(isa, x),
-            Self::Relu => ops.max(x, ops.zero()),
+            // Not by `max`, which makes a number of NaN.
+            Self::Relu => ops.select(ops.zero(), x, ops.lt(x, ops.zero())),
             Self::Sigmoid => Sigmoid {}.eval(isa, x),
             Self::Silu => Silu {}.eval(isa, x),
             Self::Tanh => Tanh {}.eval(isa, x),
@@ -181,6 +182,15 @@ mod tests {
                     prop_assert_eq!(*gated, 2.0 * answer);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_stays_none() {
+        for activation in ALL {
+            let mut values = [f32::NAN, 1.0];
+            activation.apply(&mut values);
+            assert!(values[0].is_nan() && values[1].is_finite(), "{activation:?}");
         }
     }
 

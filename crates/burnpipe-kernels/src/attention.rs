@@ -480,7 +480,7 @@ fn exponentials<I: Isa>(isa: I, row: &mut [f32]) -> f32 {
 }
 
 /// `exp(x)` for `x <= 0`, within two units in the last place; 0 where the result would be below the normal
-/// numbers.
+/// numbers, and NaN for NaN.
 ///
 /// `x = k ln 2 + r`, the exponential of `r` by a polynomial (Cephes' `expf`), and `2^k` by its bits.
 #[inline(always)]
@@ -492,7 +492,8 @@ fn exp_of_negative<I: Isa>(isa: I, x: I::F32) -> I::F32 {
     const LN_2_LOW: f32 = -2.121_944_4e-4;
     let ops = isa.f32();
     let least = ops.splat(LEAST);
-    let is_normal = ops.ge(x, least);
+    let (is_normal, is_number) = (ops.ge(x, least), ops.eq(x, x));
+    let given = x;
     let x = ops.max(x, least);
     let shifted = ops.mul_add(x, ops.splat(std::f32::consts::LOG2_E), ops.splat(ROUND));
     let k = ops.sub(shifted, ops.splat(ROUND));
@@ -505,7 +506,7 @@ fn exp_of_negative<I: Isa>(isa: I, x: I::F32) -> I::F32 {
     // The exponent stands above the 23 bits of the fraction.
     let exponent = isa.i32().shift_left::<23>(shifted.reinterpret_cast::<I::I32>());
     let power = isa.i32().add(power.reinterpret_cast::<I::I32>(), exponent).reinterpret_cast::<I::F32>();
-    ops.select(power, ops.zero(), is_normal)
+    ops.select(ops.select(power, ops.zero(), is_normal), given, is_number)
 }
 
 /// Applies a function to every element; a last, shorter vector is filled up with zeros.
@@ -670,6 +671,7 @@ mod tests {
             assert!(error <= expected * 2.4e-7 || (*x < -87.33 && power == 0.0), "exp({x}) = {power}");
         }
         assert_eq!(dispatch(Powers(&[f32::MIN, f32::NEG_INFINITY, 0.0])), [0.0, 0.0, 1.0]);
+        assert!(dispatch(Powers(&[f32::NAN]))[0].is_nan());
     }
 
     #[test]
