@@ -27,6 +27,8 @@ pub(crate) fn run(arguments: RunArguments) -> Result<u8> {
     let writer = output::open(&arguments.output)?;
     model::limit_threads(arguments.threads)?;
     let pipeline = model::load(task, &arguments.model)?;
+    // Kept to the end of the process: the system takes its memory back faster than we could give it.
+    std::mem::forget(pipeline.clone());
 
     interrupt::cancels(&cancellation)?;
     let waiting = Waiting::default();

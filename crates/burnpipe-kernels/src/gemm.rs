@@ -27,8 +27,12 @@ const SERIAL: usize = 1 << 17;
 /// Tiles of a block that ask for the weights of the next ones while they compute.
 const AHEAD: usize = 4;
 
-/// Parts of a product for each thread, so that an early one finds more to do.
+/// The fewest parts of a product for each thread, so that an early one finds more to do.
 const PARTS: usize = 12;
+
+/// Multiplications of a part, unless it has few: some 40 microseconds, which is what a thread may wait for
+/// another at the end.
+const PART: usize = 1 << 22;
 
 /// What is done to a product before it is written.
 #[derive(Clone, Copy, Debug, Default)]
@@ -154,7 +158,8 @@ fn run(jobs: &[Job<'_>], count: usize) {
         return jobs.iter().for_each(|job| job.part((0, count), (0, job.panels())));
     }
     let row_parts = count.div_ceil(ROWS);
-    let column_parts = (PARTS * threads).div_ceil(row_parts * jobs.len());
+    let least = (PARTS * threads).div_ceil(row_parts * jobs.len());
+    let column_parts = least.max(work / PART / (row_parts * jobs.len()));
     let parts = row_parts * column_parts;
     (0..jobs.len() * parts).into_par_iter().for_each(|index| {
         let (job, part) = (&jobs[index / parts], index % parts);
