@@ -128,8 +128,9 @@ pub(crate) enum ListFormat {
     Json,
 }
 
+/// What is asked of which model.
 #[derive(Debug, Args)]
-pub(crate) struct RunArguments {
+pub(crate) struct CallArguments {
     /// The task, by Hugging Face's name or alias: `ner`, `sentiment-analysis`, ... (see `burnpipe tasks`)
     pub(crate) task: String,
     #[command(flatten)]
@@ -139,12 +140,18 @@ pub(crate) struct RunArguments {
     /// The task's parameters by Python's names, as JSON or `@FILE`: '{"top_k": 3}'
     #[arg(long, value_name = "JSON|@FILE")]
     pub(crate) params: Option<String>,
-    /// How many pieces go through the model at once; answers do not depend on it
+    /// How many pieces go through the model at once [default: 1]; answers do not depend on it
     #[arg(long, value_name = "N")]
     pub(crate) batch_size: Option<NonZeroUsize>,
     /// How many CPU threads to use, instead of all
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    #[command(flatten)]
+    pub(crate) call: CallArguments,
     /// What an input that cannot be answered does to the others
     #[arg(long, value_enum, default_value_t)]
     pub(crate) on_error: OnError,
@@ -154,21 +161,8 @@ pub(crate) struct RunArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArguments {
-    /// The task, by Hugging Face's name or alias
-    pub(crate) task: String,
     #[command(flatten)]
-    pub(crate) inputs: InputArguments,
-    #[command(flatten)]
-    pub(crate) model: ModelArguments,
-    /// The task's parameters by Python's names, as JSON or `@FILE`
-    #[arg(long, value_name = "JSON|@FILE")]
-    pub(crate) params: Option<String>,
-    /// How many pieces go through the model at once [default: 1]
-    #[arg(long, value_name = "N")]
-    pub(crate) batch_size: Option<NonZeroUsize>,
-    /// How many CPU threads to use, instead of all
-    #[arg(long, value_name = "N")]
-    pub(crate) threads: Option<NonZeroUsize>,
+    pub(crate) call: CallArguments,
     /// How many runs are made after the first and not counted
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) warmup: usize,

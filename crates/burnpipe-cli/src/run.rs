@@ -19,14 +19,14 @@ use crate::{FAULT, INTERRUPTED, REFUSED, SUCCESS, interrupt, model, parameters, 
 /// When nothing can be run, or with `--on-error stop` the first input that cannot be answered.
 pub(crate) fn run(arguments: RunArguments) -> Result<u8> {
     // What is wrong with the command line shows before a model is loaded.
-    let task = burnpipe::task(&arguments.task)?;
-    let parameters = parameters::read(arguments.params.as_deref())?;
+    let task = burnpipe::task(&arguments.call.task)?;
+    let parameters = parameters::read(arguments.call.params.as_deref())?;
     (task.check_parameters)(&parameters)?;
     let cancellation = Cancellation::default();
-    let inputs = inputs::open(arguments.inputs, &cancellation)?;
+    let inputs = inputs::open(arguments.call.inputs, &cancellation)?;
     let writer = output::open(&arguments.output)?;
-    model::limit_threads(arguments.threads)?;
-    let pipeline = model::load(task, &arguments.model)?;
+    model::limit_threads(arguments.call.threads)?;
+    let pipeline = model::load(task, &arguments.call.model)?;
     // Kept to the end of the process: the system takes its memory back faster than we could give it.
     std::mem::forget(pipeline.clone());
 
@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: RunArguments) -> Result<u8> {
     let waiting = Waiting::default();
     let rows = Watched { rows: inputs.rows, waiting: waiting.clone(), keeps_inputs: writer.shows_inputs() };
     let options = RunOptions {
-        batch_size: arguments.batch_size.map(Into::into),
+        batch_size: arguments.call.batch_size.map(Into::into),
         cancellation: Some(cancellation.clone()),
     };
     let answers = pipeline.iter_with(rows, &parameters, options)?;

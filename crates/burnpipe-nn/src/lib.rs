@@ -30,12 +30,17 @@ pub mod ops;
 mod token_batch;
 mod weights;
 
-/// Runs a model on a thread of the pool that its kernels share their work with.
+/// Runs a model where it runs best: one that takes texts joined computes by the CPU kernels, and goes to a
+/// thread of the pool that they share their work with; any other stays on the caller's thread, because GPUs
+/// keep a stream for every thread.
 ///
-/// From there they hand work over without waking two threads each time, and calls from many threads take
-/// turns on the machine's cores.
-pub fn on_pool<R: Send>(run: impl FnOnce() -> R + Send) -> R {
-    rayon::scope(|_| run())
+/// From inside the pool work is handed over without waking two threads each time, and calls from many threads
+/// take turns on the machine's cores.
+pub fn run_model<R: Send>(layout: BatchLayout, run: impl FnOnce() -> R + Send) -> R {
+    match layout {
+        BatchLayout::Joined => rayon::scope(|_| run()),
+        BatchLayout::Padded => run(),
+    }
 }
 
 pub use activation::{Activation, ActivationLayer};

@@ -10,7 +10,7 @@
 //! sentence-transformers.
 
 use burnpipe_core::{Error, ErrorKind, JsonTask, Result, Task, parse_parameters};
-use burnpipe_nn::{BatchLayout, Encoder, Heads, TokenRow, on_pool};
+use burnpipe_nn::{BatchLayout, Encoder, Heads, TokenRow, run_model};
 use burnpipe_text::{EncodeOptions, TextInput, Tokenizer, Truncation};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -188,7 +188,7 @@ impl Task for FeatureExtraction {
 
     fn forward(&self, batch: &[TokenRow], _: &Self::Options) -> Result<Vec<FeatureExtractionRaw>> {
         let tokens = collate(batch.iter(), &self.tokenizer, self.model.layout())?;
-        let (size, values) = on_pool(|| {
+        let (size, values) = run_model(self.model.layout(), || {
             let hidden = self.model.forward(&tokens)?;
             Ok::<_, Error>((hidden.dims()[2], read_back(hidden)?))
         })?;

@@ -9,7 +9,7 @@
 use burnpipe_core::{
     Error, ErrorContext, ErrorKind, JsonTask, Label, Result, Task, parse_parameters, quoted, suggestion,
 };
-use burnpipe_nn::{BatchLayout, Heads, SequenceClassifier, TokenRow, on_pool};
+use burnpipe_nn::{BatchLayout, Heads, SequenceClassifier, TokenRow, run_model};
 use burnpipe_text::{EncodeOptions, TextInput, Tokenizer};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -154,7 +154,7 @@ impl Task for TextClassification {
 
     fn forward(&self, batch: &[TokenRow], _: &Self::Options) -> Result<Vec<Vec<f32>>> {
         let tokens = collate(batch.iter(), &self.tokenizer, self.model.layout())?;
-        let logits = on_pool(|| read_back(self.model.forward(&tokens)?))?;
+        let logits = run_model(self.model.layout(), || read_back(self.model.forward(&tokens)?))?;
         Ok(logits.chunks(self.labels.len()).map(<[f32]>::to_vec).collect())
     }
 

@@ -8,7 +8,7 @@
 //! transformers 4.56.2.
 
 use burnpipe_core::{Error, ErrorKind, JsonTask, Result, Task, parse_parameters};
-use burnpipe_nn::{BatchLayout, Heads, TokenClassifier, TokenRow, on_pool};
+use burnpipe_nn::{BatchLayout, Heads, TokenClassifier, TokenRow, run_model};
 use burnpipe_text::{EncodeOptions, Encoding, Padding, TextInput, Tokenizer, Truncation};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -281,7 +281,7 @@ impl Task for TokenClassification {
     fn forward(&self, batch: &[Self::Features], _: &Self::Options) -> Result<Vec<Self::Raw>> {
         let rows = batch.iter().map(|features| &features.row);
         let tokens = collate(rows, &self.tokenizer, self.model.layout())?;
-        let logits = on_pool(|| read_back(self.model.forward(&tokens)?))?;
+        let logits = run_model(self.model.layout(), || read_back(self.model.forward(&tokens)?))?;
         let labels = self.labels.len();
         let raws = batch.iter().zip(tokens.texts()).map(|(features, text)| TokenClassificationRaw {
             logits: logits[text.start * labels..text.end * labels].to_vec(),

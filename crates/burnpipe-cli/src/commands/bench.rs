@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use burnpipe::{AnyPipeline, Cancellation, Error, ErrorKind, Result, RunOptions, TaskRecord};
@@ -52,11 +51,11 @@ struct Latency {
 /// When nothing can be run, or an input cannot be answered.
 pub(crate) fn bench(arguments: BenchArguments) -> Result<()> {
     // What is wrong with the command line shows before a model is loaded.
-    let task = burnpipe::task(&arguments.task)?;
-    let parameters = parameters::read(arguments.params.as_deref())?;
+    let task = burnpipe::task(&arguments.call.task)?;
+    let parameters = parameters::read(arguments.call.params.as_deref())?;
     (task.check_parameters)(&parameters)?;
-    let (places, inputs) = read_all(inputs::open(arguments.inputs.clone(), &Cancellation::default())?)?;
-    model::limit_threads(arguments.threads)?;
+    let (places, inputs) = read_all(inputs::open(arguments.call.inputs.clone(), &Cancellation::default())?)?;
+    model::limit_threads(arguments.call.threads)?;
     let report = measure(task, &arguments, &parameters, &places, &inputs)?;
     match arguments.format {
         ListFormat::Table => output::print(&table(&report, inputs.len())),
@@ -90,9 +89,9 @@ fn measure(
     inputs: &[Value],
 ) -> Result<Report> {
     let start = Instant::now();
-    let pipeline = model::load(task, &arguments.model)?;
+    let pipeline = model::load(task, &arguments.call.model)?;
     let load = start.elapsed();
-    let batch_size = arguments.batch_size.map_or(1, usize::from);
+    let batch_size = arguments.call.batch_size.map_or(1, usize::from);
     let run = || answer_all(&pipeline, parameters, places, inputs, batch_size);
     let first = run()?;
     for _ in 0..arguments.warmup {
@@ -108,7 +107,7 @@ fn measure(
         model: about.model.clone(),
         device: about.device.clone(),
         dtype: about.dtype,
-        threads: arguments.threads.map_or_else(available_threads, usize::from),
+        threads: rayon::current_num_threads(),
         batch_size,
         runs: times.len(),
         load_ms: milliseconds(load),
@@ -150,10 +149,6 @@ fn percentile(sorted: &[Duration], percent: usize) -> Duration {
 
 fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
-}
-
-fn available_threads() -> usize {
-    thread::available_parallelism().map_or(1, |threads| threads.get())
 }
 
 /// The most memory that this process held, where the system tells by a file (Linux).

@@ -377,4 +377,32 @@ mod tests {
             }
         }
     }
+
+    /// In 16 bits attention does not go by the CPU's kernels, and takes the way of other backends.
+    #[test]
+    fn texts_in_one_row_do_not_see_each_other_by_kernels_nor_without() {
+        let shape = [1, HEADS, 7, SIZE];
+        let ends: Arc<[usize]> = Arc::new([3, 4, 7]);
+        for causal in [false, true] {
+            let scope = AttentionScope { causal, texts: Some(ends.clone()), ..AttentionScope::default() };
+            let run = |dtype| {
+                let part = |seed| tensor(shape, seed, dtype).1;
+                attention(part(1), part(2), part(3), &scope)
+            };
+            let alone = |start: usize, end: usize| {
+                let part = |seed| tensor(shape, seed, DType::F32).1.narrow(2, start, end - start);
+                attention(part(1), part(2), part(3), &AttentionScope { texts: None, ..scope.clone() })
+            };
+            let expected = numbers_of(Tensor::cat(vec![alone(0, 3), alone(3, 4), alone(4, 7)], 2));
+            for (dtype, tolerance) in [(DType::F32, 1e-6), (DType::F16, 5e-3)] {
+                let answers = numbers_of(run(dtype));
+                let close = answers.iter().zip(&expected).all(|(a, b)| (a - b).abs() < tolerance);
+                assert!(close, "{dtype:?}, causal {causal}");
+            }
+        }
+    }
+
+    fn numbers_of(x: Tensor<4>) -> Vec<f32> {
+        x.into_data().convert::<f32>().try_to_vec::<f32>().unwrap()
+    }
 }
