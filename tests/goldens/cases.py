@@ -322,3 +322,65 @@ def short_feature_cases(model_type: str) -> list[Case]:
         Case("default", MIXED[:2] + [MIXED[4], MIXED[3]]),
         Case("padded", [MIXED[1]], {"tokenize_kwargs": {"max_length": 7, "padding": "max_length"}}),
     ]
+
+
+def masked(mask: str) -> list[str]:
+    """Texts with one mask each, of mixed lengths."""
+    return [
+        f"Sarah lives in {mask}.",
+        mask,
+        f"Angela Merkel visited the {mask} Nations in New York, and then the president of France called her in Berlin.",
+        f"I love this {mask}!",
+        f"我爱{mask}天安门。",
+        f"The food was {mask} good at all, but the service in Zürich was excellent.",
+        f"x {mask}",
+        f"What is the capital of {mask}?",
+        f"Der schnelle {mask} wohnt in Düsseldorf 😀 bei François.",
+    ]
+
+
+def short_mask_cases(mask: str) -> list[Case]:
+    """For checkpoints that vary the model rather than the task fill-mask."""
+    texts = masked(mask)
+    return [
+        Case("default", texts),
+        Case("top_k_2", texts[:4], {"top_k": 2}),
+        Case("two_masks", [f"{mask} visited {mask} in March 2019.", f"Berlin {mask}{mask}"], {"top_k": 3}),
+        Case("targets", texts[:3], {"targets": ["the", "in"]}),
+    ]
+
+
+CONTEXT: str = (
+    "Angela Merkel visited Paris in March 2019 with the president of France. Sarah Connor lives in Los Angeles, California. "
+    "The capital of Germany is Berlin, and the United Nations opened an office in Geneva."
+)
+QUESTIONS: list[dict[str, str]] = [
+    {"question": "Who visited Paris?", "context": CONTEXT},
+    {"question": "Where does Sarah live?", "context": "Sarah lives in Paris."},
+    {"question": "What is the capital of Germany?", "context": CONTEXT},
+    {"question": "Was ist schön?", "context": "Größe, Straße, Übung, Köln, München und Zürich sind schöne Wörter 😀."},
+    {"question": "我爱什么?", "context": "我爱北京天安门。北京是中国的首都。"},
+    {"question": "?", "context": "x"},
+    {"question": "When?", "context": "In 1998 they paid $3.50 for 12 eggs, in 2024 it is 100% more."},
+    {"question": "Où habite Amélie?", "context": "Je m'appelle Amélie et j'habite à Montréal avec François."},
+]
+
+
+def short_question_cases() -> list[Case]:
+    """For checkpoints that vary the model rather than the task question-answering."""
+    return [
+        Case("default", QUESTIONS),
+        Case("top_k_3", QUESTIONS[:4], {"top_k": 3}),
+        Case("windows", QUESTIONS[:3], {"max_seq_len": 60, "doc_stride": 12, "max_question_len": 20}),
+        Case("impossible", QUESTIONS[:4], {"handle_impossible_answer": True, "top_k": 2}),
+    ]
+
+
+def short_zero_shot_cases() -> list[Case]:
+    """For checkpoints that vary the model rather than the task zero-shot-classification."""
+    labels = ["food", "travel", "politics"]
+    return [
+        Case("default", MIXED[:8], {"candidate_labels": labels}),
+        Case("multi_label", MIXED[:3], {"candidate_labels": labels, "multi_label": True}),
+        Case("template", MIXED[2:5], {"candidate_labels": "Essen, Reise", "hypothesis_template": "Das ist {}."}),
+    ]

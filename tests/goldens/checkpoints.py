@@ -1,10 +1,11 @@
-"""The table of checkpoints. Config values are odd on purpose: a default that is hard-coded elsewhere must fail."""
+"""The table of checkpoints. Config values are odd on purpose: a default that is hard-coded elsewhere must fail.
+
+Newer families have a file each in families/.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import torch
 
@@ -12,35 +13,7 @@ import cases as C
 import tokenizer_variants as V
 import weights as W
 from cases import Case
-
-TOKENS, TEXTS, FEATURES = "token-classification", "text-classification", "feature-extraction"
-
-
-@dataclass
-class Checkpoint:
-    name: str
-    model_type: str
-    task: str
-    cases: list[Case]
-    config: dict[str, Any] = field(default_factory=dict)
-    tokenizer: dict[str, Any] = field(default_factory=dict)  # options of the builder in tokenizer_files.py
-    labels: list[str] | None = None
-    head: str | None = None  # another head than the task's, e.g. "MaskedLM"
-    seed: int = 0
-    std: float = 0.25
-    head_std: float = 0.4
-    inner_std: float | None = None  # of the layer before the activation
-    spread: float = 1.8  # of the scores before softmax
-    rewrite: list[Callable[[Path], None]] = field(default_factory=list)  # run on the finished folder
-    same_as: str | None = None  # a checkpoint whose answers must be these
-
-    @property
-    def case_path(self) -> str:
-        return f"cases/{self.task}/{self.name}.json"
-
-
-BIO = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"]
-MIXED_LABELS = ["Größe", "O", "PER", "地名", "B-", "I-X-Y", "b-per"]
+from table import BIO, CHECKPOINTS, FEATURES, MIXED_LABELS, TEXTS, TOKENS, Checkpoint, add, like, pick, short_copy
 
 BERT: dict[str, Any] = dict(
     hidden_size=36,
@@ -58,50 +31,6 @@ SMALL: dict[str, Any] = dict(
     max_position_embeddings=48,
     layer_norm_eps=1e-5,
 )
-
-CHECKPOINTS: list[Checkpoint] = []
-
-# Seeds with which no case is fragile, where the first one tried was not good.
-SEEDS: dict[str, int] = {
-    "bert-ner-cased-relative-key": 3,
-    "roberta-ner": 164,
-    "roberta-ner-no-prefix-space": 6,
-    "roberta-ner-decoder": 2,
-    "bert-tok-json-added-tokens": 3,
-    "bert-tok-json-disagrees": 2,
-    "bert-tok-vocab-added-tokens": 3,
-    "bert-tok-vocab-cased": 2,
-    "distilbert-tok-vocab-cased": 3,
-    "roberta-tok-bpe-prefix-space": 5,
-    "xlm-roberta-ner": 26,
-    "xlm-roberta-ner-relative-key-query": 11,
-    "xlm-roberta-tok-spm": 2,
-    "xlm-roberta-tok-spm-identity": 3,
-}
-
-
-def add(name: str, task: str, cases: list[Case], **fields: Any) -> None:
-    model_type = next(t for t in ("xlm-roberta", "distilbert", "roberta", "bert") if name.startswith(t))
-    seed = SEEDS.get(name, fields.pop("seed", 1))
-    CHECKPOINTS.append(Checkpoint(name, model_type, task, cases, seed=seed, **fields))
-
-
-def like(other: str, name: str, cases: list[Case], *rewrite: Callable[[Path], None], **fields: Any) -> None:
-    """The same weights as `other` in other files."""
-    base = next(spec for spec in CHECKPOINTS if spec.name == other)
-    CHECKPOINTS.append(replace(base, name=name, cases=cases, rewrite=[*base.rewrite, *rewrite], **fields))
-
-
-def pick(cases: list[Case], *names: str) -> list[Case]:
-    found = [case for case in cases if case.name in names]
-    assert len(found) == len(names), names
-    return found
-
-
-def short_copy(other: str, *names: str) -> list[Case]:
-    """A few of the cases of `other`, for weight variants."""
-    return pick(next(spec.cases for spec in CHECKPOINTS if spec.name == other), *names)
-
 
 # --- bert -----------------------------------------------------------------------------------------------------------
 
@@ -834,3 +763,5 @@ add(
         )
     ],
 )
+
+import families  # noqa: E402,F401 - each file of it adds to the table

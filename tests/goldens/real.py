@@ -19,7 +19,7 @@ import generate
 import torch
 import transformers
 from cases import Case
-from checkpoints import FEATURES, TOKENS
+from table import FEATURES, TOKENS
 
 HERE = Path(__file__).resolve().parent
 

@@ -37,15 +37,31 @@ def reinitialise(model: nn.Module, seed: int, std: float, head_std: float, inner
             parameter.copy_(value)
 
 
+def last_layer(model: nn.Module) -> nn.Linear:
+    """The layer that gives the scores, whatever the model calls it."""
+    for name in ("classifier", "classification_head", "qa_outputs", "logits_proj", "score"):
+        layer = getattr(model, name, None)
+        if layer is not None:
+            return layer if isinstance(layer, nn.Linear) else layer.out_proj
+    raise AttributeError(f"{type(model).__name__}: which is its last layer?")
+
+
+def scores(model: nn.Module, item: dict[str, torch.Tensor]) -> torch.Tensor:
+    """All scores of an input, one row per token or text."""
+    output = model(**item)
+    if "start_logits" in output:
+        return torch.stack([output.start_logits, output.end_logits], dim=-1)
+    return output.logits
+
+
 def calibrate(model: nn.Module, inputs: list[dict[str, torch.Tensor]], spread: float) -> None:
     """Moves and scales the last layer so that over `inputs` every label has the mean score 0 and all the std `spread`.
 
     Without it a random model gives the same label nearly everywhere.
     """
-    head = model.classifier
-    last = head if isinstance(head, nn.Linear) else head.out_proj
+    last = last_layer(model)
     with torch.no_grad():
-        rows = torch.cat([model(**item).logits.reshape(-1, last.out_features) for item in inputs])
+        rows = torch.cat([scores(model, item).reshape(-1, last.out_features) for item in inputs])
         mean = rows.mean(dim=0)
         scale = round(spread / float((rows - mean).std()), 2)
         last.weight.mul_(scale)

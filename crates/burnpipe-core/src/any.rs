@@ -14,6 +14,10 @@ pub trait JsonTask: Task<Output: Serialize> {
     /// Every parameter that a call takes, by Python's keyword names.
     const PARAMETERS: &'static [&'static str];
 
+    /// Whether a list of one input is answered as that input alone, with no list, as some of Python's
+    /// pipelines do.
+    const UNWRAPS_LIST_OF_ONE: bool = false;
+
     /// Reads one input in a shape that the Python pipeline accepts.
     ///
     /// # Errors
@@ -277,6 +281,16 @@ impl<T: JsonTask> Erased for Pipeline<T> {
 
     fn one(&self, input: Value, parameters: &Map<String, Value>) -> Result<Value> {
         let (pipeline, options) = options_of(self, parameters)?;
+        let input = match input {
+            Value::Array(mut inputs)
+                if T::UNWRAPS_LIST_OF_ONE
+                    && inputs.len() == 1
+                    && !T::is_one_input(&Value::Array(inputs.clone()), &options) =>
+            {
+                inputs.swap_remove(0)
+            }
+            input => input,
+        };
         match input {
             Value::Array(inputs) if !T::is_one_input(&Value::Array(inputs.clone()), &options) => {
                 answers(&pipeline, inputs.into_iter().map(Ok), &options)

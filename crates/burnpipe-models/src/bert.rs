@@ -2,16 +2,16 @@
 //!
 //! Paper: <https://arxiv.org/abs/1810.04805>. Reference: `modeling_bert.py` of transformers 4.56.2.
 //!
-//! Heads: encoder, sequence classifier, token classifier.
+//! Heads: encoder, masked LM, question answerer, sequence classifier, token classifier.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burnpipe_core::Result;
 use burnpipe_nn::ops::AttentionScope;
 use burnpipe_nn::{
-    Activation, Architecture, BatchLayout, BertEncoder, BertEncoderConfig, Embedding, Encoder, Heads,
-    LayerNorm, Linear, LoadContext, Placement, PositionEmbedding, PrunedHeads, SequenceClassifier,
-    TokenBatch, TokenClassifier, WeightNames,
+    Activation, ActivationLayer, Architecture, BatchLayout, BertEncoder, BertEncoderConfig, Embedding,
+    Encoder, Heads, LayerNorm, Linear, LoadContext, MaskedLm, Placement, PositionEmbedding, PrunedHeads,
+    QuestionAnswerer, SequenceClassifier, TokenBatch, TokenClassifier, WeightNames,
 };
 use serde::Deserialize;
 
@@ -20,6 +20,8 @@ pub(crate) const ARCHITECTURE: Architecture = Architecture {
     model_type: "bert",
     heads: Heads {
         encoder: Some(|context| Ok(Box::new(load_encoder(context)?))),
+        masked_lm: Some(|context| Ok(Box::new(load_masked_lm(context)?))),
+        question_answerer: Some(|context| Ok(Box::new(load_question_answerer(context)?))),
         sequence_classifier: Some(|context| Ok(Box::new(load_sequence_classifier(context)?))),
         token_classifier: Some(|context| Ok(Box::new(load_token_classifier(context)?))),
     },
@@ -40,6 +42,7 @@ pub(crate) struct BertConfig {
     layer_norm_eps: f64,
     position_embedding_type: String,
     is_decoder: bool,
+    tie_word_embeddings: bool,
     pruned_heads: PrunedHeads,
 }
 
@@ -57,6 +60,7 @@ impl Default for BertConfig {
             layer_norm_eps: 1e-12,
             position_embedding_type: "absolute".into(),
             is_decoder: false,
+            tie_word_embeddings: true,
             pruned_heads: PrunedHeads::default(),
         }
     }
@@ -91,6 +95,38 @@ fn load_encoder(context: &LoadContext<'_>) -> Result<BertModel> {
     context.fill(BertModel::new(&config, false, context.placement)?, &names(true, IGNORED))
 }
 
+/// The masked LM's output layer: its weight is the table of words unless the config unties them, its
+/// bias stands one level higher.
+const TIED: &[(&str, &str)] = &[
+    ("attention.self_.", "attention.self."),
+    ("cls.predictions.decoder.weight", "bert.embeddings.word_embeddings.weight"),
+    ("cls.predictions.decoder.bias", "cls.predictions.bias"),
+];
+const UNTIED: &[(&str, &str)] =
+    &[("attention.self_.", "attention.self."), ("cls.predictions.decoder.bias", "cls.predictions.bias")];
+
+fn load_masked_lm(context: &LoadContext<'_>) -> Result<BertForMaskedLM> {
+    let config: BertConfig = context.checkpoint.config()?.parse()?;
+    let model = BertForMaskedLM {
+        bert: BertModel::new(&config, false, context.placement)?,
+        cls: BertOnlyMLMHead { predictions: BertLMPredictionHead::new(&config, context.placement)? },
+    };
+    let ignored =
+        &["position_ids", "token_type_ids", "decoder", "seq_relationship", "pooler", "crossattention"];
+    let renames = if config.tie_word_embeddings { TIED } else { UNTIED };
+    context.fill(model, &WeightNames { renames, ..names(false, ignored) })
+}
+
+fn load_question_answerer(context: &LoadContext<'_>) -> Result<BertForQuestionAnswering> {
+    let config: BertConfig = context.checkpoint.config()?.parse()?;
+    let model = BertForQuestionAnswering {
+        bert: BertModel::new(&config, false, context.placement)?,
+        qa_outputs: Linear::new(config.hidden_size, 2, context.placement),
+    };
+    let ignored = &["position_ids", "token_type_ids", "cls", "pooler", "classifier", "crossattention"];
+    context.fill(model, &names(false, ignored))
+}
+
 fn load_sequence_classifier(context: &LoadContext<'_>) -> Result<BertForSequenceClassification> {
     let config: BertConfig = context.checkpoint.config()?.parse()?;
     let labels = context.label_count()?;
@@ -115,6 +151,78 @@ fn load_token_classifier(context: &LoadContext<'_>) -> Result<BertForTokenClassi
         model,
         &names(false, &["position_ids", "token_type_ids", "cls", "pooler", "qa_outputs", "crossattention"]),
     )
+}
+
+/// The scores of the vocabulary at masked tokens.
+#[derive(Module, Debug)]
+struct BertForMaskedLM {
+    bert: BertModel,
+    cls: BertOnlyMLMHead,
+}
+
+impl MaskedLm for BertForMaskedLM {
+    fn layout(&self) -> BatchLayout {
+        self.bert.layout
+    }
+
+    fn forward(&self, batch: &TokenBatch, positions: &[usize]) -> Result<Tensor<2>> {
+        let hidden = batch.select(Encoder::forward(&self.bert, batch)?, positions);
+        Ok(self.cls.predictions.forward(hidden))
+    }
+}
+
+#[derive(Module, Debug)]
+struct BertOnlyMLMHead {
+    predictions: BertLMPredictionHead,
+}
+
+/// A linear layer, activation and norm, and then the output layer.
+#[derive(Module, Debug)]
+struct BertLMPredictionHead {
+    transform: BertPredictionHeadTransform,
+    decoder: Linear,
+}
+
+impl BertLMPredictionHead {
+    fn new(config: &BertConfig, placement: &Placement) -> Result<Self> {
+        let size = config.hidden_size;
+        let transform = BertPredictionHeadTransform {
+            dense: Linear::new(size, size, placement),
+            transform_act_fn: ActivationLayer::new(Activation::from_name(&config.hidden_act)?, placement),
+            LayerNorm: LayerNorm::new(size, config.layer_norm_eps, placement),
+        };
+        Ok(Self { transform, decoder: Linear::new(size, config.vocab_size, placement) })
+    }
+
+    fn forward(&self, hidden: Tensor<2>) -> Tensor<2> {
+        let transform = &self.transform;
+        let hidden = transform.dense.forward_activated(hidden, &transform.transform_act_fn);
+        self.decoder.forward(transform.LayerNorm.forward(hidden))
+    }
+}
+
+#[derive(Module, Debug)]
+struct BertPredictionHeadTransform {
+    dense: Linear,
+    transform_act_fn: ActivationLayer,
+    LayerNorm: LayerNorm,
+}
+
+/// The scores of every token as the start and the end of an answer.
+#[derive(Module, Debug)]
+struct BertForQuestionAnswering {
+    bert: BertModel,
+    qa_outputs: Linear,
+}
+
+impl QuestionAnswerer for BertForQuestionAnswering {
+    fn layout(&self) -> BatchLayout {
+        self.bert.layout
+    }
+
+    fn forward(&self, batch: &TokenBatch) -> Result<Tensor<3>> {
+        Ok(self.qa_outputs.forward(Encoder::forward(&self.bert, batch)?))
+    }
 }
 
 /// The scores of a whole text's labels, from its pooled first token.

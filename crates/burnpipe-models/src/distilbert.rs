@@ -22,6 +22,7 @@ pub(crate) const ARCHITECTURE: Architecture = Architecture {
         encoder: Some(|context| Ok(Box::new(load_encoder(context)?))),
         sequence_classifier: Some(|context| Ok(Box::new(load_sequence_classifier(context)?))),
         token_classifier: Some(|context| Ok(Box::new(load_token_classifier(context)?))),
+        ..Heads::NONE
     },
 };
 

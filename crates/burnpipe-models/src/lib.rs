@@ -2,7 +2,7 @@
 //!
 //! ```
 //! let bert = burnpipe_models::find(&[burnpipe_models::ARCHITECTURES], "bert").unwrap();
-//! assert_eq!(bert.heads.names(), ["encoder", "sequence-classifier", "token-classifier"]);
+//! assert!(bert.heads.names().contains(&"token-classifier"));
 //! ```
 //!
 //! **Where it sits:** above `burnpipe-nn`, whose layers and head traits the architectures use, and

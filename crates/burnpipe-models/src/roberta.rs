@@ -23,6 +23,7 @@ pub(crate) const HEADS: Heads = Heads {
     encoder: Some(|context| Ok(Box::new(load_encoder(context)?))),
     sequence_classifier: Some(|context| Ok(Box::new(load_sequence_classifier(context)?))),
     token_classifier: Some(|context| Ok(Box::new(load_token_classifier(context)?))),
+    ..Heads::NONE
 };
 
 /// config.json, with the defaults of `RobertaConfig` (and `XLMRobertaConfig`).

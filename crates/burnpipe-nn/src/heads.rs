@@ -59,6 +59,43 @@ pub trait TokenClassifier: Send + Sync {
     fn forward(&self, batch: &TokenBatch) -> Result<Tensor<3>>;
 }
 
+/// Scores the vocabulary at chosen tokens, as what could stand there.
+pub trait MaskedLm: Send + Sync {
+    /// How the model takes several texts.
+    fn layout(&self) -> BatchLayout {
+        BatchLayout::Padded
+    }
+
+    /// Only the tokens at `positions` go through the head, whose output is as wide as the vocabulary.
+    /// Positions count tokens row after row, as [`TokenBatch::texts`] does.
+    ///
+    /// # Shapes
+    ///
+    /// - result: logits, `[positions, vocabulary]`
+    ///
+    /// # Errors
+    ///
+    /// When the model cannot take the batch.
+    fn forward(&self, batch: &TokenBatch, positions: &[usize]) -> Result<Tensor<2>>;
+}
+
+/// Scores every token as the first and as the last of an answer.
+pub trait QuestionAnswerer: Send + Sync {
+    /// How the model takes several texts.
+    fn layout(&self) -> BatchLayout {
+        BatchLayout::Padded
+    }
+
+    /// # Shapes
+    ///
+    /// - result: logits of start and end, `[rows, tokens, 2]`, as the batch lies
+    ///
+    /// # Errors
+    ///
+    /// When the model cannot take the batch.
+    fn forward(&self, batch: &TokenBatch) -> Result<Tensor<3>>;
+}
+
 /// What a model is loaded from and onto.
 #[derive(Clone, Debug)]
 pub struct LoadContext<'a> {
@@ -108,6 +145,10 @@ pub type Loader<H> = fn(&LoadContext<'_>) -> Result<Box<H>>;
 pub struct Heads {
     /// The model without a head.
     pub encoder: Option<Loader<dyn Encoder>>,
+    /// Words for masked tokens.
+    pub masked_lm: Option<Loader<dyn MaskedLm>>,
+    /// Where an answer starts and ends.
+    pub question_answerer: Option<Loader<dyn QuestionAnswerer>>,
     /// Labels of a text.
     pub sequence_classifier: Option<Loader<dyn SequenceClassifier>>,
     /// Labels of tokens.
@@ -116,12 +157,20 @@ pub struct Heads {
 
 impl Heads {
     /// No head at all, to start a record from.
-    pub const NONE: Self = Self { encoder: None, sequence_classifier: None, token_classifier: None };
+    pub const NONE: Self = Self {
+        encoder: None,
+        masked_lm: None,
+        question_answerer: None,
+        sequence_classifier: None,
+        token_classifier: None,
+    };
 
     /// The names of the heads that are there.
     pub fn names(&self) -> Vec<&'static str> {
         let all = [
             ("encoder", self.encoder.is_some()),
+            ("masked-lm", self.masked_lm.is_some()),
+            ("question-answerer", self.question_answerer.is_some()),
             ("sequence-classifier", self.sequence_classifier.is_some()),
             ("token-classifier", self.token_classifier.is_some()),
         ];

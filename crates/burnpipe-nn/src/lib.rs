@@ -45,7 +45,10 @@ pub fn run_model<R: Send>(layout: BatchLayout, run: impl FnOnce() -> R + Send) -
 
 pub use activation::{Activation, ActivationLayer};
 pub use bert_encoder::{BertEncoder, BertEncoderConfig, BertLayer, PositionEmbedding, PrunedHeads};
-pub use heads::{Architecture, Encoder, Heads, LoadContext, Loader, SequenceClassifier, TokenClassifier};
+pub use heads::{
+    Architecture, Encoder, Heads, LoadContext, Loader, MaskedLm, QuestionAnswerer, SequenceClassifier,
+    TokenClassifier,
+};
 pub use layers::{Embedding, LayerNorm, Linear, Placement};
 pub use linear_weight::LinearWeight;
 pub use token_batch::{BatchLayout, Filling, TokenBatch, TokenRow};

@@ -148,14 +148,22 @@ impl TokenBatch {
 
     /// The vector of every text's first token: `[texts, size]` of `[batch, tokens, size]`.
     pub fn first_tokens(&self, states: Tensor<3>) -> Tensor<2> {
-        let [rows, tokens, size] = states.dims();
+        let [rows, _, size] = states.dims();
         if self.texts.len() == rows {
             return states.narrow(1, 0, 1).reshape([rows, size]);
         }
-        let starts: Vec<i32> = self.texts.iter().map(|text| text.start as i32).collect();
-        let starts = TensorData::new(starts, [self.texts.len()]);
-        let starts: Tensor<1, Int> = Tensor::from_data(starts, (&states.device(), DType::I32));
-        states.reshape([rows * tokens, size]).select(0, starts)
+        let starts: Vec<usize> = self.texts.iter().map(|text| text.start).collect();
+        self.select(states, &starts)
+    }
+
+    /// The vectors of the tokens at `positions`, counted row after row: `[positions, size]` of
+    /// `[batch, tokens, size]`.
+    pub fn select(&self, states: Tensor<3>, positions: &[usize]) -> Tensor<2> {
+        let [rows, tokens, size] = states.dims();
+        let positions: Vec<i32> = positions.iter().map(|&position| position as i32).collect();
+        let positions = TensorData::new(positions.clone(), [positions.len()]);
+        let positions: Tensor<1, Int> = Tensor::from_data(positions, (&states.device(), DType::I32));
+        states.reshape([rows * tokens, size]).select(0, positions)
     }
 
     /// How many rows there are, and how many tokens each has, with padding where there is any.

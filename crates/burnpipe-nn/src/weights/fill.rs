@@ -1,6 +1,6 @@
 //! Putting weights into a module: every parameter by its path, strictly.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::Tensor;
@@ -41,6 +41,7 @@ impl Weights {
             path: Vec::new(),
             used: BTreeSet::new(),
             filled: None,
+            tables: BTreeMap::new(),
             missing: Vec::new(),
             misshaped: Vec::new(),
             error: None,
@@ -62,6 +63,8 @@ struct Filler<'a> {
     used: BTreeSet<&'a str>,
     /// The weight of a linear layer that was just filled: once out of it, it may have been packed.
     filled: Option<&'a StoredTensor>,
+    /// The tables filled so far, for layers that share one where nothing is packed.
+    tables: BTreeMap<String, Tensor<2>>,
     missing: Vec<String>,
     misshaped: Vec<String>,
     error: Option<Error>,
@@ -181,8 +184,16 @@ impl ModuleMapper for Filler<'_> {
             Some(step) if step.is_linear_weight && ops::packs(self.placement) => Purpose::Packed,
             _ => Purpose::Compute,
         };
+        if purpose == Purpose::Compute
+            && let Some(table) = self.tables.get(&key).filter(|table| table.dtype() == self.placement.dtype)
+        {
+            return Param::initialized(param.id, table.clone().reshape(param.lazy_shape()));
+        }
         match stored.to_device(&key, self.placement, purpose) {
             Ok(tensor) => {
+                if purpose == Purpose::Table && D == 2 {
+                    self.tables.insert(key, tensor.clone().reshape([expected[0], expected[1]]));
+                }
                 if self.path.last().is_some_and(|step| step.is_linear_weight) {
                     self.filled = Some(stored);
                 }

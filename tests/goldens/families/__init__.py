@@ -1,0 +1,1 @@
+"""One file per family: its tokenizer and its checkpoints. Importing it adds them to the table; alphabetic."""
