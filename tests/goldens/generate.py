@@ -51,7 +51,7 @@ HEADS = {
 }
 SLOW_FILES = ("vocab.txt", "vocab.json", "merges.txt", "sentencepiece.bpe.model", "spiece.model", "spm.model")
 # Given a list of one input, these return its answer and no list.
-UNWRAPPING = (MASKS, QUESTIONS)
+UNWRAPPING = (MASKS, QUESTIONS, TABLES)
 
 
 def make_config(spec: Checkpoint, tokenizer: Any) -> Any:
