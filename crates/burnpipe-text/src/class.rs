@@ -150,7 +150,11 @@ fn find(matches: impl Fn(&TokenizerClass) -> bool) -> Option<&'static TokenizerC
 fn by_name(name: &str) -> Result<&'static TokenizerClass> {
     let slow_name = name.strip_suffix("Fast").unwrap_or(name);
     if PYTHON_ONLY.contains(&slow_name) {
-        let message = format!("tokenizer class `{name}` is not supported: it exists in Python code only");
+        let reason = match slow_name {
+            "TapasTokenizer" => "it takes questions about tables, and no texts",
+            _ => "it exists in Python code only",
+        };
+        let message = format!("tokenizer class `{name}` is not supported: {reason}");
         return Err(Error::new(ErrorKind::Unsupported, message));
     }
     Ok(find(|class| class.name == slow_name).unwrap_or(&PLAIN))

@@ -50,10 +50,12 @@ mod load;
 mod options;
 mod settings;
 mod slow;
+mod table;
 mod tokenizer;
 mod tokenizer_json;
 mod truncate;
 
 pub use encoding::{Encoding, TextInput};
 pub use options::{DecodeOptions, EncodeOptions, Padding, Side, Truncation};
+pub use table::{Table, TableEncoding, TableOptions, TableTokenizer};
 pub use tokenizer::Tokenizer;

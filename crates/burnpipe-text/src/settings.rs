@@ -102,6 +102,24 @@ impl Settings {
         }
     }
 
+    /// A whole number of tokenizer_config.json; `None` when it is not there.
+    pub(crate) fn whole_number(&self, name: &str) -> Result<Option<i64>> {
+        let Some(value) = self.config.get(name).filter(|value| !value.is_null()) else { return Ok(None) };
+        value.as_i64().map(Some).ok_or_else(|| wrong_value(name, value, "a whole number"))
+    }
+
+    /// A list of texts of tokenizer_config.json; empty when it is not there.
+    pub(crate) fn texts(&self, name: &str) -> Result<Vec<String>> {
+        let Some(value) = self.config.get(name).filter(|value| !value.is_null()) else { return Ok(Vec::new()) };
+        serde_json::from_value(value.clone()).map_err(|_| wrong_value(name, value, "a list of texts"))
+    }
+
+    /// A text of tokenizer_config.json; `None` when it is not there.
+    pub(crate) fn text(&self, name: &str) -> Result<Option<&str>> {
+        let Some(value) = self.config.get(name).filter(|value| !value.is_null()) else { return Ok(None) };
+        value.as_str().map(Some).ok_or_else(|| wrong_value(name, value, "a text"))
+    }
+
     /// A side in tokenizer_config.json.
     pub(crate) fn side(&self, name: &str) -> Result<Option<Side>> {
         let Some(value) = self.config.get(name) else { return Ok(None) };

@@ -59,10 +59,15 @@ pub(crate) fn wrap_special_tokens(family: Family, settings: &mut Settings) {
 
 /// The ids that the slow tokenizer gives its special tokens: those of the files, those of the
 /// vocabulary, and new ones after its end.
-struct SpecialIds(HashMap<String, u32>);
+#[derive(Debug)]
+pub(crate) struct SpecialIds(HashMap<String, u32>);
 
 impl SpecialIds {
-    fn new(settings: &Settings, vocabulary_len: usize, in_vocabulary: impl Fn(&str) -> Option<u32>) -> Self {
+    pub(crate) fn new(
+        settings: &Settings,
+        vocabulary_len: usize,
+        in_vocabulary: impl Fn(&str) -> Option<u32>,
+    ) -> Self {
         let mut ids: HashMap<String, u32> = HashMap::new();
         for (id, token) in &settings.added_tokens {
             ids.insert(token.content.clone(), u32::try_from(*id).unwrap_or(u32::MAX));
@@ -81,8 +86,13 @@ impl SpecialIds {
         Self(ids)
     }
 
+    /// The id of an added or special token.
+    pub(crate) fn get(&self, token: &str) -> Option<u32> {
+        self.0.get(token).copied()
+    }
+
     /// A special token by name, with its id.
-    fn named(&self, settings: &Settings, name: &str) -> Result<(String, u32)> {
+    pub(crate) fn named(&self, settings: &Settings, name: &str) -> Result<(String, u32)> {
         let content = settings.special.content(name);
         let token = content.and_then(|content| Some((content.to_owned(), *self.0.get(content)?)));
         token.ok_or_else(|| {
@@ -93,7 +103,7 @@ impl SpecialIds {
 }
 
 /// Splits a text into lines as Python's text mode does: at `\n`, `\r\n` and `\r`.
-fn lines(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
     let text = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
     let lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
     lines.flat_map(|line| line.split('\r'))
