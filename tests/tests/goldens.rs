@@ -28,6 +28,11 @@ fn feature_extraction_equals_python() {
 }
 
 #[test]
+fn table_question_answering_equals_python() {
+    every_case_of("table-question-answering");
+}
+
+#[test]
 fn text_classification_equals_python() {
     every_case_of("text-classification");
 }

@@ -6,7 +6,7 @@ use burnpipe_core::{Error, ErrorKind, Result, quoted};
 use burnpipe_hub::Checkpoint;
 
 use crate::weights::{WeightNames, Weights};
-use crate::{BatchLayout, Placement, TokenBatch};
+use crate::{BatchLayout, Placement, TableBatch, TokenBatch};
 
 /// A model without a head: token ids in, the last hidden state out.
 pub trait Encoder: Send + Sync {
@@ -96,6 +96,31 @@ pub trait QuestionAnswerer: Send + Sync {
     fn forward(&self, batch: &TokenBatch) -> Result<Tensor<3>>;
 }
 
+/// Scores the cells of a table as parts of an answer, and the ways of putting them together.
+pub trait TableQuestionAnswerer: Send + Sync {
+    /// How the model takes several questions.
+    fn layout(&self) -> BatchLayout {
+        BatchLayout::Padded
+    }
+
+    /// The scores of each question, on the host: those of tokens are averaged by cells and columns, which are
+    /// known there.
+    ///
+    /// # Errors
+    ///
+    /// When the model cannot take the batch.
+    fn forward(&self, batch: &TableBatch) -> Result<Vec<TableLogits>>;
+}
+
+/// The scores of one question about a table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableLogits {
+    /// Of every token, padding of the question's own included: the logit of its cell being part of the answer.
+    pub tokens: Vec<f32>,
+    /// Of every way of putting cells together; empty for a model that only chooses cells.
+    pub aggregation: Vec<f32>,
+}
+
 /// What a model is loaded from and onto.
 #[derive(Clone, Debug)]
 pub struct LoadContext<'a> {
@@ -151,6 +176,8 @@ pub struct Heads {
     pub question_answerer: Option<Loader<dyn QuestionAnswerer>>,
     /// Labels of a text.
     pub sequence_classifier: Option<Loader<dyn SequenceClassifier>>,
+    /// Which cells of a table answer a question.
+    pub table_question_answerer: Option<Loader<dyn TableQuestionAnswerer>>,
     /// Labels of tokens.
     pub token_classifier: Option<Loader<dyn TokenClassifier>>,
 }
@@ -162,6 +189,7 @@ impl Heads {
         masked_lm: None,
         question_answerer: None,
         sequence_classifier: None,
+        table_question_answerer: None,
         token_classifier: None,
     };
 
@@ -172,6 +200,7 @@ impl Heads {
             ("masked-lm", self.masked_lm.is_some()),
             ("question-answerer", self.question_answerer.is_some()),
             ("sequence-classifier", self.sequence_classifier.is_some()),
+            ("table-question-answerer", self.table_question_answerer.is_some()),
             ("token-classifier", self.token_classifier.is_some()),
         ];
         all.into_iter().filter(|(_, there)| *there).map(|(name, _)| name).collect()

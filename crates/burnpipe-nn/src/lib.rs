@@ -27,6 +27,8 @@ mod heads;
 mod layers;
 mod linear_weight;
 pub mod ops;
+mod read_back;
+mod table_batch;
 mod token_batch;
 mod weights;
 
@@ -47,9 +49,11 @@ pub use activation::{Activation, ActivationLayer};
 pub use bert_encoder::{BertEncoder, BertEncoderConfig, BertLayer, PositionEmbedding, PrunedHeads};
 pub use heads::{
     Architecture, Encoder, Heads, LoadContext, Loader, MaskedLm, QuestionAnswerer, SequenceClassifier,
-    TokenClassifier,
+    TableLogits, TableQuestionAnswerer, TokenClassifier,
 };
 pub use layers::{Embedding, LayerNorm, Linear, Placement};
 pub use linear_weight::LinearWeight;
+pub use read_back::read_back;
+pub use table_batch::{TableBatch, TableRow};
 pub use token_batch::{BatchLayout, Filling, TokenBatch, TokenRow};
 pub use weights::{WeightNames, Weights};

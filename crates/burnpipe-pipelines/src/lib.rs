@@ -15,6 +15,7 @@
 
 mod feature_extraction;
 mod table;
+mod table_question_answering;
 mod text_classification;
 mod text_features;
 mod token_classification;
@@ -23,6 +24,10 @@ pub use feature_extraction::{
     FeatureExtraction, FeatureExtractionOptions, FeatureExtractionRaw, Features, Pooling,
 };
 pub use table::{LoadTask, TASKS, TaskContext, TaskRecord, find};
+pub use table_question_answering::{
+    TableAnswer, TableQuestionAnswering, TableQuestionAnsweringFeatures, TableQuestionAnsweringOptions,
+    TableQuestionAnsweringRaw, TableQuestions,
+};
 pub use text_classification::{FunctionToApply, TextClassification, TextClassificationOptions, TopK};
 pub use token_classification::{
     AggregationStrategy, Entity, OffsetMapping, TokenClassification, TokenClassificationFeatures,

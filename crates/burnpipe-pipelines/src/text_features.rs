@@ -1,7 +1,7 @@
 //! What the tasks over text encoders share: encoded text to rows, rows to a batch, and back.
 
-use burn::tensor::{DType, Tensor};
-use burnpipe_core::{Error, ErrorKind, Result};
+use burnpipe_core::Result;
+pub(crate) use burnpipe_nn::read_back;
 use burnpipe_nn::{BatchLayout, Filling, TokenBatch, TokenRow};
 use burnpipe_text::{EncodeOptions, Encoding, TextInput, Tokenizer};
 
@@ -34,23 +34,6 @@ pub(crate) fn collate<'a>(
     let filling =
         Filling { token: tokenizer.pad_token_id().unwrap_or(0), token_type: tokenizer.pad_token_type_id() };
     TokenBatch::new(&rows, filling, layout)
-}
-
-/// A tensor's numbers, row-major, in one transfer.
-pub(crate) fn read_back<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
-    let data = tensor.cast(DType::F32).try_into_data().map_err(|error| {
-        Error::new(ErrorKind::Device, "the result cannot be read from the device")
-            .with_source(error.to_string())
-    })?;
-    let values: Vec<f32> = data.try_into_vec().map_err(|error| {
-        Error::new(ErrorKind::Internal, "the result is not of the expected type")
-            .with_source(format!("{error:?}"))
-    })?;
-    if values.iter().any(|value| value.is_nan()) {
-        let message = "the model's result is NaN: its weights hold NaN or overflow in this number type";
-        return Err(Error::new(ErrorKind::Weights, message));
-    }
-    Ok(values)
 }
 
 /// Softmax as Python's pipelines compute it, in f32.

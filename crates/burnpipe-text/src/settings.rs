@@ -110,7 +110,9 @@ impl Settings {
 
     /// A list of texts of tokenizer_config.json; empty when it is not there.
     pub(crate) fn texts(&self, name: &str) -> Result<Vec<String>> {
-        let Some(value) = self.config.get(name).filter(|value| !value.is_null()) else { return Ok(Vec::new()) };
+        let Some(value) = self.config.get(name).filter(|value| !value.is_null()) else {
+            return Ok(Vec::new());
+        };
         serde_json::from_value(value.clone()).map_err(|_| wrong_value(name, value, "a list of texts"))
     }
 

@@ -99,8 +99,7 @@ fn window(encoding: &TableEncoding) -> [String; 9] {
 #[test]
 fn every_table_gives_the_tokens_of_python() {
     let read = |name: &str| fs::read(tables().join(name)).unwrap();
-    let columns: BTreeMap<String, Map<String, Value>> =
-        serde_json::from_slice(&read("tables.json")).unwrap();
+    let columns: BTreeMap<String, Map<String, Value>> = serde_json::from_slice(&read("tables.json")).unwrap();
     let cases: Vec<Case> = serde_json::from_slice(&read("cases.json")).unwrap();
     assert!(cases.len() >= 80);
     let mut differences = Vec::new();
@@ -131,7 +130,10 @@ fn every_table_gives_the_tokens_of_python() {
 fn a_tokenizer_of_tables_is_none_of_texts_and_the_other_way_round() {
     let error = Tokenizer::load(&Folder::of("short")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(error.to_string().contains("`TapasTokenizer`") && error.to_string().contains("tables"), "{error}");
+    assert!(
+        error.to_string().contains("`TapasTokenizer`") && error.to_string().contains("tables"),
+        "{error}"
+    );
     let bert = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tokenizers/bert-slow-cased");
     let error = TableTokenizer::load(&Folder(bert)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);

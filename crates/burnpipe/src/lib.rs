@@ -31,11 +31,12 @@ pub use burnpipe_models as models;
 pub use burnpipe_nn as nn;
 pub use burnpipe_pipelines::{
     AggregationStrategy, Entity, FeatureExtraction, FeatureExtractionOptions, Features, FunctionToApply,
-    LoadTask, OffsetMapping, Pooling, TaskContext, TaskRecord, TextClassification, TextClassificationOptions,
+    LoadTask, OffsetMapping, Pooling, TableAnswer, TableQuestionAnswering, TableQuestionAnsweringOptions,
+    TableQuestions, TaskContext, TaskRecord, TextClassification, TextClassificationOptions,
     TokenClassification, TokenClassificationOptions, TopK,
 };
 pub use burnpipe_text as text;
-pub use burnpipe_text::{EncodeOptions, Padding, Side, TextInput, Truncation};
+pub use burnpipe_text::{EncodeOptions, Padding, Side, Table, TextInput, Truncation};
 pub use devices::{BackendStatus, backends, devices};
 
 /// Every task; alphabetic.

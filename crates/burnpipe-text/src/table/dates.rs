@@ -63,8 +63,7 @@ const MONTHS: [&str; 12] = [
     "november",
     "december",
 ];
-const WEEKDAYS: [&str; 7] =
-    ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
 /// The date that the whole of a lower-case text is; `digit` gives the value of a decimal digit of any script.
 pub(super) fn parse(text: &str, digit: &impl Fn(char) -> Option<u32>) -> Option<Date> {
@@ -105,10 +104,8 @@ fn read(text: &str, pattern: &str, digit: &impl Fn(char) -> Option<u32>) -> Opti
             _ => {
                 let (digits, after) = digits(rest, 2, digit);
                 // The second digit alone may be of another script.
-                let known = matches!(
-                    digits[..],
-                    ['3', '0' | '1'] | ['1' | '2', _] | ['0', '1'..='9'] | ['1'..='9']
-                );
+                let known =
+                    matches!(digits[..], ['3', '0' | '1'] | ['1' | '2', _] | ['0', '1'..='9'] | ['1'..='9']);
                 (day, rest) = (value(&digits, known.then_some(digits.len())?, digit)?, after);
             }
         }
@@ -125,11 +122,7 @@ fn name<'a>(text: &'a str, names: &[&str], longest: usize) -> Option<(u32, &'a s
 }
 
 /// Up to so many digits that the text begins with, and what comes after them.
-fn digits<'a>(
-    text: &'a str,
-    longest: usize,
-    digit: &impl Fn(char) -> Option<u32>,
-) -> (Vec<char>, &'a str) {
+fn digits<'a>(text: &'a str, longest: usize, digit: &impl Fn(char) -> Option<u32>) -> (Vec<char>, &'a str) {
     let digits: Vec<char> = text.chars().take_while(|c| digit(*c).is_some()).take(longest).collect();
     let bytes: usize = digits.iter().map(|digit| digit.len_utf8()).sum();
     (digits, text.get(bytes..).unwrap_or_default())

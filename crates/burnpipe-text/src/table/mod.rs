@@ -137,7 +137,8 @@ impl TableTokenizer {
         let config =
             files::read_object(model, files::TOKENIZER_CONFIG, ErrorKind::Tokenizer)?.unwrap_or_default();
         let model_config = files::read_object(model, "config.json", ErrorKind::Config)?.unwrap_or_default();
-        let class = [&config, &model_config].into_iter().find_map(|file| file.get("tokenizer_class")?.as_str());
+        let class =
+            [&config, &model_config].into_iter().find_map(|file| file.get("tokenizer_class")?.as_str());
         if let Some(class) = class.filter(|class| class.strip_suffix("Fast").unwrap_or(class) != CLASS) {
             let message =
                 format!("tokenizer class `{class}` is not supported: tables are read by `{CLASS}` only");
@@ -303,8 +304,7 @@ impl TableTokenizer {
                     Some(row) => numbers(row, at_column),
                     None => [0; 3],
                 };
-                let types =
-                    [1, at_column as u32 + 1, at_row as u32, 0, numbers[0], numbers[1], numbers[2]];
+                let types = [1, at_column as u32 + 1, at_row as u32, 0, numbers[0], numbers[1], numbers[2]];
                 for (piece, _) in cell.iter().zip(word_beginnings(cell)).filter(|(_, at)| *at < kept.tokens) {
                     ids.push(piece.id);
                     type_ids.push(types);

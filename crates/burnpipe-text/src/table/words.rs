@@ -226,9 +226,8 @@ impl WordTokenizer {
     fn basic_words(&self, basic: &Basic, text: &str) -> Vec<String> {
         let text = self.clean(text, basic.tokenize_chinese_chars);
         let text = if text.is_ascii() { text } else { NormalizedString::from(text).nfc().get().to_owned() };
-        let is_whole = |word: &str| {
-            self.special.iter().chain(&basic.never_split).any(|never_split| never_split == word)
-        };
+        let is_whole =
+            |word: &str| self.special.iter().chain(&basic.never_split).any(|never_split| never_split == word);
         let mut words = Vec::new();
         for word in text.split(is_space).filter(|word| !word.is_empty()) {
             let mut word = word.to_owned();
