@@ -209,8 +209,11 @@ def write_cases(path: Path, header: dict[str, Any], entries: list[dict[str, Any]
     """One line per case, so that differences are readable."""
     path.parent.mkdir(parents=True, exist_ok=True)
 
+    # The columns of a table stand in their order.
+    sort_keys = header["task"] != TABLES
+
     def line(value: Any) -> str:
-        return json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False, separators=(",", ":"))
+        return json.dumps(value, ensure_ascii=False, sort_keys=sort_keys, allow_nan=False, separators=(",", ":"))
 
     lines = ",\n".join("    " + line(entry) for entry in entries)
     fields = "".join(f",\n  {line(key)}: {line(header[key])}" for key in sorted(header))

@@ -303,6 +303,11 @@ impl JsonTask for TableQuestionAnswering {
         Ok(options)
     }
 
+    /// No input at all is no list of inputs either: Python refuses it.
+    fn is_one_input(input: &Value, _: &Self::Options) -> bool {
+        input.as_array().is_none_or(Vec::is_empty)
+    }
+
     fn tokens(features: &Self::Features) -> Option<usize> {
         let seen = |row: &TableRow| row.attention_mask.iter().filter(|&&seen| seen).count();
         Some(features.rows.iter().map(seen).sum())
