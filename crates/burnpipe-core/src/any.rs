@@ -281,23 +281,18 @@ impl<T: JsonTask> Erased for Pipeline<T> {
 
     fn one(&self, input: Value, parameters: &Map<String, Value>) -> Result<Value> {
         let (pipeline, options) = options_of(self, parameters)?;
-        let input = match input {
-            Value::Array(mut inputs)
-                if T::UNWRAPS_LIST_OF_ONE
-                    && inputs.len() == 1
-                    && !T::is_one_input(&Value::Array(inputs.clone()), &options) =>
-            {
-                inputs.swap_remove(0)
-            }
-            input => input,
-        };
+        let is_list = input.is_array() && !T::is_one_input(&input, &options);
         match input {
-            Value::Array(inputs) if !T::is_one_input(&Value::Array(inputs.clone()), &options) => {
+            Value::Array(inputs) if is_list && !(T::UNWRAPS_LIST_OF_ONE && inputs.len() == 1) => {
                 answers(&pipeline, inputs.into_iter().map(Ok), &options)
                     .map(|output| self.task().to_json(output?, &options, None))
                     .collect()
             }
             input => {
+                let input = match input {
+                    Value::Array(mut inputs) if is_list => inputs.swap_remove(0),
+                    input => input,
+                };
                 let output = pipeline.call_with(T::parse_input(input.clone(), &options)?, &options)?;
                 self.task().to_json(output, &options, Some(&input))
             }

@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod feature_extraction;
+mod fill_mask;
 mod table;
 mod text_classification;
 mod text_features;
@@ -22,6 +23,7 @@ mod token_classification;
 pub use feature_extraction::{
     FeatureExtraction, FeatureExtractionOptions, FeatureExtractionRaw, Features, Pooling,
 };
+pub use fill_mask::{FillMask, FillMaskFeatures, FillMaskOptions, FillMaskRaw, FilledMask};
 pub use table::{LoadTask, TASKS, TaskContext, TaskRecord, find};
 pub use text_classification::{FunctionToApply, TextClassification, TextClassificationOptions, TopK};
 pub use token_classification::{
