@@ -19,9 +19,7 @@ mod text_classification;
 mod text_features;
 mod token_classification;
 
-pub use feature_extraction::{
-    FeatureExtraction, FeatureExtractionOptions, FeatureExtractionRaw, Features, Pooling,
-};
+pub use feature_extraction::{FeatureExtraction, FeatureExtractionOptions, Features, Pooling};
 pub use table::{LoadTask, TASKS, TaskContext, TaskRecord, find};
 pub use text_classification::{FunctionToApply, TextClassification, TextClassificationOptions, TopK};
 pub use token_classification::{
