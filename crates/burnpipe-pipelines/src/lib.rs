@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod feature_extraction;
+mod question_answering;
 mod table;
 mod text_classification;
 mod text_features;
@@ -21,6 +22,10 @@ mod token_classification;
 
 pub use feature_extraction::{
     FeatureExtraction, FeatureExtractionOptions, FeatureExtractionRaw, Features, Pooling,
+};
+pub use question_answering::{
+    Answer, QuestionAnswering, QuestionAnsweringFeatures, QuestionAnsweringInput, QuestionAnsweringOptions,
+    QuestionAnsweringRaw,
 };
 pub use table::{LoadTask, TASKS, TaskContext, TaskRecord, find};
 pub use text_classification::{FunctionToApply, TextClassification, TextClassificationOptions, TopK};
