@@ -13,7 +13,7 @@ import cases as C
 import tokenizer_variants as V
 import weights as W
 from cases import Case
-from table import BIO, CHECKPOINTS, FEATURES, MIXED_LABELS, TEXTS, TOKENS, Checkpoint, add, like, pick, short_copy
+from table import BIO, CHECKPOINTS, FEATURES, MIXED_LABELS, QUESTIONS, TEXTS, TOKENS, Checkpoint, add, like, pick, short_copy
 
 BERT: dict[str, Any] = dict(
     hidden_size=36,
@@ -385,6 +385,39 @@ add(
     C.feature_cases("xlm-roberta"),
     config={**XLMR, "hidden_size": 20, "num_attention_heads": 4, "hidden_act": "gelu_pytorch_tanh"},
     tokenizer={"model_max_length": 24},
+)
+
+# --- questions ------------------------------------------------------------------------------------------------------
+
+add(
+    "bert-questions",
+    QUESTIONS,
+    C.question_cases("bert"),
+    config={**BERT, "hidden_act": "gelu", "max_position_embeddings": 112},
+    tokenizer={"model_max_length": 70},
+)
+PADDED_QUESTIONS = [
+    Case("padding_max_length", C.QUESTIONS[1:4], {"padding": "max_length", "max_seq_len": 48, "doc_stride": 10})
+]
+# Here the text stands first, and the question behind it. Python moves the answers by the padding tokens, which is of no
+# use and left out, as are spans of score 0, which have no certain order.
+add(
+    "bert-questions-left",
+    QUESTIONS,
+    [
+        case
+        for case in C.question_cases("bert")
+        if case.name not in ("padding_true", "padding_longest", "special_tokens", "top_k_over_all", "blank")
+    ],
+    config={**BERT, "hidden_act": "gelu_new", "max_position_embeddings": 112, "type_vocab_size": 3},
+    tokenizer={"model_max_length": 70, "padding_side": "left", "lower_case": False},
+)
+add(
+    "bert-questions-cased",
+    QUESTIONS,
+    [*C.short_question_cases(), *PADDED_QUESTIONS],
+    config={**SMALL, "hidden_act": "relu", "max_position_embeddings": 400, "position_embedding_type": "relative_key"},
+    tokenizer={"lower_case": False, "truncation_side": "left"},
 )
 
 # --- weight files ---------------------------------------------------------------------------------------------------

@@ -14,12 +14,17 @@
 #![forbid(unsafe_code)]
 
 mod feature_extraction;
+mod question_answering;
 mod table;
 mod text_classification;
 mod text_features;
 mod token_classification;
 
 pub use feature_extraction::{FeatureExtraction, FeatureExtractionOptions, Features, Pooling};
+pub use question_answering::{
+    Answer, QuestionAnswering, QuestionAnsweringFeatures, QuestionAnsweringInput, QuestionAnsweringOptions,
+    QuestionAnsweringRaw,
+};
 pub use table::{LoadTask, TASKS, TaskContext, TaskRecord, find};
 pub use text_classification::{FunctionToApply, TextClassification, TextClassificationOptions, TopK};
 pub use token_classification::{

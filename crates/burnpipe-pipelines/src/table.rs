@@ -6,11 +6,12 @@ use burnpipe_core::{
 use burnpipe_nn::{Architecture, Heads, LoadContext};
 use serde_json::Value;
 
-use crate::{FeatureExtraction, TextClassification, TokenClassification};
+use crate::{FeatureExtraction, QuestionAnswering, TextClassification, TokenClassification};
 
 /// Every task; alphabetic.
 pub const TASKS: &[TaskRecord] = &[
     TaskRecord::of::<FeatureExtraction>(),
+    TaskRecord::of::<QuestionAnswering>(),
     TaskRecord::of::<TextClassification>(),
     TaskRecord::of::<TokenClassification>(),
 ];

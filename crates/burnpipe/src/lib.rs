@@ -30,8 +30,9 @@ pub use burnpipe_hub::{Checkpoint, DownloadProgress, OpenOptions};
 pub use burnpipe_models as models;
 pub use burnpipe_nn as nn;
 pub use burnpipe_pipelines::{
-    AggregationStrategy, Entity, FeatureExtraction, FeatureExtractionOptions, Features, FunctionToApply,
-    LoadTask, OffsetMapping, Pooling, TaskContext, TaskRecord, TextClassification, TextClassificationOptions,
+    AggregationStrategy, Answer, Entity, FeatureExtraction, FeatureExtractionOptions, Features,
+    FunctionToApply, LoadTask, OffsetMapping, Pooling, QuestionAnswering, QuestionAnsweringInput,
+    QuestionAnsweringOptions, TaskContext, TaskRecord, TextClassification, TextClassificationOptions,
     TokenClassification, TokenClassificationOptions, TopK,
 };
 pub use burnpipe_text as text;
