@@ -6,13 +6,14 @@ use burnpipe_core::{
 use burnpipe_nn::{Architecture, Heads, LoadContext};
 use serde_json::Value;
 
-use crate::{FeatureExtraction, TextClassification, TokenClassification};
+use crate::{FeatureExtraction, TextClassification, TokenClassification, ZeroShotClassification};
 
 /// Every task; alphabetic.
 pub const TASKS: &[TaskRecord] = &[
     TaskRecord::of::<FeatureExtraction>(),
     TaskRecord::of::<TextClassification>(),
     TaskRecord::of::<TokenClassification>(),
+    TaskRecord::of::<ZeroShotClassification>(),
 ];
 
 /// What a task is loaded from.

@@ -32,7 +32,8 @@ pub use burnpipe_nn as nn;
 pub use burnpipe_pipelines::{
     AggregationStrategy, Entity, FeatureExtraction, FeatureExtractionOptions, Features, FunctionToApply,
     LoadTask, OffsetMapping, Pooling, TaskContext, TaskRecord, TextClassification, TextClassificationOptions,
-    TokenClassification, TokenClassificationOptions, TopK,
+    TokenClassification, TokenClassificationOptions, TopK, ZeroShotClassification,
+    ZeroShotClassificationOptions, ZeroShotLabels,
 };
 pub use burnpipe_text as text;
 pub use burnpipe_text::{EncodeOptions, Padding, Side, TextInput, Truncation};
