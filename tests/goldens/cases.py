@@ -350,6 +350,8 @@ def short_mask_cases(mask: str) -> list[Case]:
     ]
 
 
+TOPICS: list[str] = ["food", "movie", "Berlin", "music", "sport", "workers", "river", "love", "baby", "eggs", "office", "bread"]
+
 CONTEXT: str = (
     "Angela Merkel visited Paris in March 2019 with the president of France. Sarah Connor lives in Los Angeles, California. "
     "The capital of Germany is Berlin, and the United Nations opened an office in Geneva."
@@ -457,6 +459,73 @@ def short_question_cases() -> list[Case]:
         Case("windows", QUESTIONS[:3], {"max_seq_len": 60, "doc_stride": 12, "max_question_len": 20}),
         Case("impossible", QUESTIONS[:4], {"handle_impossible_answer": True, "top_k": 2}),
     ]
+
+
+def zero_shot_cases(*, limit: bool = True) -> list[Case]:
+    """Everything that the call of zero-shot-classification takes.
+
+    `limit`: the tokenizer has a model_max_length of about 36, and the model can hold about 60 tokens.
+    """
+    labels = ["food", "travel", "politics"]
+    cases = [
+        Case("default", MIXED, {"candidate_labels": labels}),
+        Case("multi_label", MIXED, {"candidate_labels": labels, "multi_label": True}),
+        Case("multi_label_false", MIXED[:3], {"candidate_labels": labels, "multi_label": False}),
+        Case("multi_label_null", MIXED[:2], {"candidate_labels": labels, "multi_label": None}),
+        Case("multi_class", MIXED[:3], {"candidate_labels": labels, "multi_class": True}),
+        Case("multi_class_beats_multi_label", MIXED[:2], {"candidate_labels": labels, "multi_class": False, "multi_label": True}),
+        Case("multi_class_null", MIXED[:2], {"candidate_labels": labels, "multi_class": None, "multi_label": True}),
+        Case("one_input", MIXED[:1], {"candidate_labels": labels}),
+        Case("one_label", MIXED[:4], {"candidate_labels": ["food"]}),
+        Case("one_label_in_text", MIXED[:4], {"candidate_labels": "food"}),
+        Case("one_label_multi", MIXED[:2], {"candidate_labels": ["food"], "multi_label": True}),
+        Case("two_labels", MIXED[:4], {"candidate_labels": ["gut", "schlecht"]}),
+        Case("twelve_labels", MIXED[:4], {"candidate_labels": TOPICS}),
+        Case("twelve_labels_multi", MIXED[2:5], {"candidate_labels": TOPICS, "multi_label": True}),
+        Case("text_of_labels", MIXED[:4], {"candidate_labels": "food, travel,politics"}),
+        Case("text_of_labels_trimmed", MIXED[:3], {"candidate_labels": "  food ,\u00a0travel\u3000,,\tpolitics\n, ,\x1cnew york\x1f"}),
+        Case("label_with_comma", MIXED[:3], {"candidate_labels": ["food, drink", "travel"]}),
+        Case("labels_untrimmed", MIXED[:3], {"candidate_labels": [" food ", "food", "travel"]}),
+        Case("same_label_twice", MIXED[:3], {"candidate_labels": ["food", "travel", "food"]}),
+        Case("empty_label", MIXED[:3], {"candidate_labels": ["", "travel"]}),
+        Case("unicode_labels", UNICODE[:8], {"candidate_labels": ["Größe", "北京", "e\u0301tude", "😀", "القاهرة"]}),
+        Case("unicode", UNICODE + CONTROL, {"candidate_labels": labels}),
+        Case("unknown_words", UNKNOWN, {"candidate_labels": ["ꙮ", "ჯორჯია", "☃ food"]}),
+        Case("blank_text", [" ", "\n"], {"candidate_labels": labels}),
+        Case("template", MIXED[:4], {"candidate_labels": labels, "hypothesis_template": "Dieser Text handelt von {}."}),
+        Case("template_only", MIXED[:4], {"candidate_labels": labels, "hypothesis_template": "{}"}),
+        # A hypothesis of no words is still the second text of a pair.
+        Case("template_only_empty_label", MIXED[:4], {"candidate_labels": ["", "food"], "hypothesis_template": "{}"}),
+        Case("template_twice", MIXED[:4], {"candidate_labels": labels, "hypothesis_template": "{0} is {0}."}),
+        Case("template_braces", MIXED[:4], {"candidate_labels": labels, "hypothesis_template": "{{{}}} is {{0}}"}),
+        Case("template_only_braces", MIXED[:2], {"candidate_labels": labels, "hypothesis_template": "{{}} is good"}),
+        Case("label_with_braces", MIXED[:2], {"candidate_labels": ["{0} food", "{}"], "hypothesis_template": "{}!"}),
+        Case("no_placeholder", MIXED[:1], {"candidate_labels": labels, "hypothesis_template": "This is it."}, error=True),
+        Case("label_is_the_placeholder", MIXED[:1], {"candidate_labels": ["{}"]}, error=True),
+        Case("empty_template", MIXED[:1], {"candidate_labels": labels, "hypothesis_template": ""}, error=True),
+        Case("template_two_fields", MIXED[:1], {"candidate_labels": labels, "hypothesis_template": "{} is {}"}, error=True),
+        Case("template_second", MIXED[:1], {"candidate_labels": labels, "hypothesis_template": "{1}"}, error=True),
+        Case("template_name", MIXED[:1], {"candidate_labels": labels, "hypothesis_template": "{label}"}, error=True),
+        Case("template_mixed", MIXED[:1], {"candidate_labels": labels, "hypothesis_template": "{} {0}"}, error=True),
+        Case("template_open", MIXED[:1], {"candidate_labels": labels, "hypothesis_template": "about {"}, error=True),
+        Case("template_close", MIXED[:1], {"candidate_labels": labels, "hypothesis_template": "about {} }"}, error=True),
+        Case("template_null", MIXED[:1], {"candidate_labels": labels, "hypothesis_template": None}, error=True),
+        Case("no_labels", MIXED[:1], {"candidate_labels": []}, error=True),
+        Case("no_labels_in_text", MIXED[:1], {"candidate_labels": " , "}, error=True),
+        Case("labels_null", MIXED[:1], {"candidate_labels": None}, error=True),
+        Case("labels_left_out", MIXED[:1], {}, error=True),
+        Case("empty_text", [""], {"candidate_labels": labels}, error=True),
+        Case("too_long", [LONG], {"candidate_labels": [LONG]}, error=True),
+        Case("no_inputs", [], {"candidate_labels": labels}),
+    ]
+    if limit:
+        cases += [
+            Case("long_truncated", [LONG, LONG_2, MIXED[2]], {"candidate_labels": labels}),
+            Case("long_truncated_multi", [LONG, LONG_2], {"candidate_labels": labels, "multi_label": True}),
+            # The hypothesis alone is over the limit: nothing is cut.
+            Case("hypothesis_over_the_limit", ["Hi", "Paris."], {"candidate_labels": [MIXED[2], "food"]}),
+        ]
+    return cases
 
 
 def short_zero_shot_cases() -> list[Case]:

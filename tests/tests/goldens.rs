@@ -43,6 +43,11 @@ fn token_classification_equals_python() {
 }
 
 #[test]
+fn zero_shot_classification_equals_python() {
+    every_case_of("zero-shot-classification");
+}
+
+#[test]
 fn the_bundled_model_equals_python() {
     for device in devices() {
         let differences = real_case_file("bundled-ner").unwrap().differences(&device).unwrap();

@@ -19,6 +19,7 @@ mod table;
 mod text_classification;
 mod text_features;
 mod token_classification;
+mod zero_shot_classification;
 
 pub use feature_extraction::{FeatureExtraction, FeatureExtractionOptions, Features, Pooling};
 pub use question_answering::{
@@ -30,4 +31,8 @@ pub use text_classification::{FunctionToApply, TextClassification, TextClassific
 pub use token_classification::{
     AggregationStrategy, Entity, OffsetMapping, TokenClassification, TokenClassificationFeatures,
     TokenClassificationOptions, TokenClassificationRaw,
+};
+pub use zero_shot_classification::{
+    ZeroShotClassification, ZeroShotClassificationFeatures, ZeroShotClassificationOptions,
+    ZeroShotClassificationRaw, ZeroShotLabels,
 };

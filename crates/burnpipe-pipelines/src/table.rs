@@ -7,6 +7,7 @@ use burnpipe_nn::{Architecture, Heads, LoadContext};
 use serde_json::Value;
 
 use crate::{FeatureExtraction, QuestionAnswering, TextClassification, TokenClassification};
+use crate::{FeatureExtraction, TextClassification, TokenClassification, ZeroShotClassification};
 
 /// Every task; alphabetic.
 pub const TASKS: &[TaskRecord] = &[
@@ -14,6 +15,7 @@ pub const TASKS: &[TaskRecord] = &[
     TaskRecord::of::<QuestionAnswering>(),
     TaskRecord::of::<TextClassification>(),
     TaskRecord::of::<TokenClassification>(),
+    TaskRecord::of::<ZeroShotClassification>(),
 ];
 
 /// What a task is loaded from.

@@ -34,6 +34,10 @@ pub use burnpipe_pipelines::{
     FunctionToApply, LoadTask, OffsetMapping, Pooling, QuestionAnswering, QuestionAnsweringInput,
     QuestionAnsweringOptions, TaskContext, TaskRecord, TextClassification, TextClassificationOptions,
     TokenClassification, TokenClassificationOptions, TopK,
+    AggregationStrategy, Entity, FeatureExtraction, FeatureExtractionOptions, Features, FunctionToApply,
+    LoadTask, OffsetMapping, Pooling, TaskContext, TaskRecord, TextClassification, TextClassificationOptions,
+    TokenClassification, TokenClassificationOptions, TopK, ZeroShotClassification,
+    ZeroShotClassificationOptions, ZeroShotLabels,
 };
 pub use burnpipe_text as text;
 pub use burnpipe_text::{EncodeOptions, Padding, Side, TextInput, Truncation};

@@ -161,3 +161,27 @@ fn a_local_folder_is_a_model() {
     assert_eq!(answers.as_array().unwrap().len(), 2);
     assert!(answers[0]["label"].is_string() && answers[0]["score"].is_f64(), "{answers}");
 }
+
+#[test]
+fn labels_of_the_callers_own_are_asked_for_before_a_model_is_loaded() {
+    let folder = workspace().join("tests/goldens/models/bert-zero-shot");
+    let folder = folder.to_str().unwrap();
+    let ask = |params: &str| {
+        run(&[
+            "run",
+            "zero-shot-classification",
+            "--model",
+            folder,
+            "--params",
+            params,
+            "--format",
+            "table",
+            "Hi",
+        ])
+    };
+    let ran = ask(r#"{"candidate_labels": "food, travel"}"#);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.out.contains("food") && ran.out.contains("travel") && ran.out.contains('█'), "{}", ran.out);
+    let ran = run(&["run", "zero-shot-classification", "--model", "/no/such/model", "Hi"]);
+    assert!(ran.err.contains("`candidate_labels` is missing"), "{}", ran.err);
+}
