@@ -6,8 +6,9 @@ use burnpipe_core::{
 use burnpipe_nn::{Architecture, Heads, LoadContext};
 use serde_json::Value;
 
-use crate::{FeatureExtraction, QuestionAnswering, TextClassification, TokenClassification};
-use crate::{FeatureExtraction, TextClassification, TokenClassification, ZeroShotClassification};
+use crate::{
+    FeatureExtraction, QuestionAnswering, TextClassification, TokenClassification, ZeroShotClassification,
+};
 
 /// Every task; alphabetic.
 pub const TASKS: &[TaskRecord] = &[

@@ -33,9 +33,6 @@ pub use burnpipe_pipelines::{
     AggregationStrategy, Answer, Entity, FeatureExtraction, FeatureExtractionOptions, Features,
     FunctionToApply, LoadTask, OffsetMapping, Pooling, QuestionAnswering, QuestionAnsweringInput,
     QuestionAnsweringOptions, TaskContext, TaskRecord, TextClassification, TextClassificationOptions,
-    TokenClassification, TokenClassificationOptions, TopK,
-    AggregationStrategy, Entity, FeatureExtraction, FeatureExtractionOptions, Features, FunctionToApply,
-    LoadTask, OffsetMapping, Pooling, TaskContext, TaskRecord, TextClassification, TextClassificationOptions,
     TokenClassification, TokenClassificationOptions, TopK, ZeroShotClassification,
     ZeroShotClassificationOptions, ZeroShotLabels,
 };
