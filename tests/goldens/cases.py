@@ -458,6 +458,8 @@ def short_mask_cases(mask: str) -> list[Case]:
     ]
 
 
+TOPICS: list[str] = ["food", "movie", "Berlin", "music", "sport", "workers", "river", "love", "baby", "eggs", "office", "bread"]
+
 CONTEXT: str = (
     "Angela Merkel visited Paris in March 2019 with the president of France. Sarah Connor lives in Los Angeles, California. "
     "The capital of Germany is Berlin, and the United Nations opened an office in Geneva."
@@ -474,6 +476,89 @@ QUESTIONS: list[dict[str, str]] = [
 ]
 
 
+LONG_CONTEXTS: list[dict[str, str]] = [
+    {"question": "Who lives near the river bank?", "context": LONG + " " + LONG_2},
+    {"question": "Where was the service excellent?", "context": LONG_2},
+    {"question": "Quelle est la capitale?", "context": "  " + LONG},
+]
+
+
+def question_cases(model_type: str) -> list[Case]:
+    """Everything that the call of question-answering takes.
+
+    The tokenizer's model_max_length is to be about 70, and the model must hold 112 tokens.
+    """
+    one, two = QUESTIONS[0], QUESTIONS[1]
+    windows = {"max_seq_len": 48, "doc_stride": 10}
+    odd = [{"question": "Which city?", "context": text} for text in UNICODE]
+    cases = [
+        Case("default", QUESTIONS),
+        Case("eight", [*QUESTIONS[1:6], *LONG_CONTEXTS]),
+        Case("one", [one]),
+        Case("lists", [{"question": ["Who?", "Where?", "When?"], "context": [CONTEXT, CONTEXT[:71], "In 1998."]}]),
+        Case("lists_of_one", [{"question": ["Who?"], "context": [CONTEXT]}]),
+        Case("top_k_1", [one, two], {"top_k": 1}),
+        Case("top_k_2", QUESTIONS[:5], {"top_k": 2}),
+        Case("top_k_10", [one, QUESTIONS[2]], {"top_k": 10}),
+        Case("top_k_one_input", [one], {"top_k": 3}),
+        Case("topk", [one, two], {"topk": 3}),
+        Case("top_k_beats_topk", [one, two], {"topk": 3, "top_k": 2}),
+        Case("top_k_over_all", [QUESTIONS[5], {"question": "?", "context": "x y z"}], {"top_k": 30}),
+        Case("nulls", [one, two], {"top_k": None, "topk": None, "doc_stride": None, "max_seq_len": None, "align_to_words": None}),
+        Case("max_answer_len_1", QUESTIONS, {"max_answer_len": 1}),
+        Case("max_answer_len_3", QUESTIONS[:4], {"max_answer_len": 3, "top_k": 3}),
+        Case("max_answer_len_100", QUESTIONS[:4], {"max_answer_len": 100}),
+        Case("windows_default", LONG_CONTEXTS),
+        Case("windows", LONG_CONTEXTS, windows),
+        Case("windows_top_k", LONG_CONTEXTS, {**windows, "top_k": 4}),
+        Case("windows_stride_0", LONG_CONTEXTS, {"max_seq_len": 50, "doc_stride": 0, "top_k": 2}),
+        Case("windows_default_stride", LONG_CONTEXTS[1:], {"max_seq_len": 70}),
+        Case("windows_impossible", LONG_CONTEXTS, {**windows, "handle_impossible_answer": True, "top_k": 3}),
+        Case("window_too_small", [two], {"max_seq_len": 3}),
+        Case("max_seq_len_112", LONG_CONTEXTS[:2], {"max_seq_len": 112}),
+        Case("impossible", QUESTIONS, {"handle_impossible_answer": True}),
+        Case("impossible_top_k", QUESTIONS[:5], {"handle_impossible_answer": True, "top_k": 3}),
+        Case("impossible_false", [one], {"handle_impossible_answer": False}),
+        Case("not_aligned", QUESTIONS, {"align_to_words": False}),
+        Case("not_aligned_top_k", QUESTIONS[:4], {"align_to_words": False, "top_k": 4}),
+        Case("not_aligned_windows", LONG_CONTEXTS, {**windows, "align_to_words": False, "top_k": 2}),
+        Case("not_aligned_impossible", QUESTIONS[:4], {"align_to_words": False, "handle_impossible_answer": True}),
+        Case("max_question_len", [one, two], {"max_question_len": 2}),
+        Case("unicode", odd),
+        Case("unicode_not_aligned", odd, {"align_to_words": False}),
+        Case("control", [{"question": "Who\u0000?", "context": text} for text in CONTROL]),
+        Case("unknown", [{"question": "☃?", "context": text} for text in UNKNOWN[:2]]),
+        Case("special_tokens", [{"question": "Who is [CLS] <s>?", "context": text} for text in specials(model_type)]),
+        Case("same_text_twice", [{"question": "Who?", "context": "Paris PARIS paris Berlin berlin Paris"}], {"top_k": 2}),
+        Case("blank", [{"question": "Who?", "context": " \n "}], {"handle_impossible_answer": True, "top_k": 3}),
+        Case("spaces", [{"question": " ", "context": "  Paris   is \n nice  "}, {"question": "?", "context": "Sarah\tConnor"}]),
+        Case("padding_true", [two, LONG_CONTEXTS[1]], {**windows, "padding": True}),
+        Case("padding_longest", [two, LONG_CONTEXTS[1]], {**windows, "padding": "longest", "top_k": 2}),
+        Case("padding_do_not", [two, LONG_CONTEXTS[1]], {**windows, "padding": "do_not_pad"}),
+        Case("padding_false", [two], {"padding": False}),
+        Case("empty_question", [{"question": "", "context": "Paris"}], {}, error=True),
+        Case("empty_context", [one, {"question": "Who?", "context": ""}], {}, error=True),
+        Case("null_context", [{"question": "Who?", "context": None}], {}, error=True),
+        Case("no_context", [{"question": "Who?"}], {}, error=True),
+        Case("no_question", [{"context": "Paris"}], {}, error=True),
+        Case("unknown_key", [{**one, "answer": "Paris"}], {}, error=True),
+        Case("text", ["Who?"], {}, error=True),
+        Case("texts", ["Who?", CONTEXT], {}, error=True),
+        Case("pairs_in_lists", [["Who?", CONTEXT], ["Where?", CONTEXT]], {}, error=True),
+        Case("lists_among_others", [one, {"question": ["Who?"], "context": ["Paris"]}], {}, error=True),
+        Case("top_k_0", [one], {"top_k": 0}, error=True),
+        Case("topk_0", [one], {"topk": 0}, error=True),
+        Case("max_answer_len_0", [one], {"max_answer_len": 0}, error=True),
+        Case("stride_over_length", [one], {"max_seq_len": 20, "doc_stride": 21}, error=True),
+        Case("stride_over_default_length", [one], {"doc_stride": 300}, error=True),
+        Case("stride_negative", [one], {"doc_stride": -1}, error=True),
+        Case("question_too_long", [{"question": LONG, "context": CONTEXT}], {}, error=True),
+        Case("bad_padding", [one], {"padding": "shortest"}, error=True),
+        Case("over_the_limit", [LONG_CONTEXTS[0]], {"max_seq_len": 4000}, error=True),
+    ]
+    return cases
+
+
 def short_question_cases() -> list[Case]:
     """For checkpoints that vary the model rather than the task question-answering."""
     return [
@@ -482,6 +567,73 @@ def short_question_cases() -> list[Case]:
         Case("windows", QUESTIONS[:3], {"max_seq_len": 60, "doc_stride": 12, "max_question_len": 20}),
         Case("impossible", QUESTIONS[:4], {"handle_impossible_answer": True, "top_k": 2}),
     ]
+
+
+def zero_shot_cases(*, limit: bool = True) -> list[Case]:
+    """Everything that the call of zero-shot-classification takes.
+
+    `limit`: the tokenizer has a model_max_length of about 36, and the model can hold about 60 tokens.
+    """
+    labels = ["food", "travel", "politics"]
+    cases = [
+        Case("default", MIXED, {"candidate_labels": labels}),
+        Case("multi_label", MIXED, {"candidate_labels": labels, "multi_label": True}),
+        Case("multi_label_false", MIXED[:3], {"candidate_labels": labels, "multi_label": False}),
+        Case("multi_label_null", MIXED[:2], {"candidate_labels": labels, "multi_label": None}),
+        Case("multi_class", MIXED[:3], {"candidate_labels": labels, "multi_class": True}),
+        Case("multi_class_beats_multi_label", MIXED[:2], {"candidate_labels": labels, "multi_class": False, "multi_label": True}),
+        Case("multi_class_null", MIXED[:2], {"candidate_labels": labels, "multi_class": None, "multi_label": True}),
+        Case("one_input", MIXED[:1], {"candidate_labels": labels}),
+        Case("one_label", MIXED[:4], {"candidate_labels": ["food"]}),
+        Case("one_label_in_text", MIXED[:4], {"candidate_labels": "food"}),
+        Case("one_label_multi", MIXED[:2], {"candidate_labels": ["food"], "multi_label": True}),
+        Case("two_labels", MIXED[:4], {"candidate_labels": ["gut", "schlecht"]}),
+        Case("twelve_labels", MIXED[:4], {"candidate_labels": TOPICS}),
+        Case("twelve_labels_multi", MIXED[2:5], {"candidate_labels": TOPICS, "multi_label": True}),
+        Case("text_of_labels", MIXED[:4], {"candidate_labels": "food, travel,politics"}),
+        Case("text_of_labels_trimmed", MIXED[:3], {"candidate_labels": "  food ,\u00a0travel\u3000,,\tpolitics\n, ,\x1cnew york\x1f"}),
+        Case("label_with_comma", MIXED[:3], {"candidate_labels": ["food, drink", "travel"]}),
+        Case("labels_untrimmed", MIXED[:3], {"candidate_labels": [" food ", "food", "travel"]}),
+        Case("same_label_twice", MIXED[:3], {"candidate_labels": ["food", "travel", "food"]}),
+        Case("empty_label", MIXED[:3], {"candidate_labels": ["", "travel"]}),
+        Case("unicode_labels", UNICODE[:8], {"candidate_labels": ["Größe", "北京", "e\u0301tude", "😀", "القاهرة"]}),
+        Case("unicode", UNICODE + CONTROL, {"candidate_labels": labels}),
+        Case("unknown_words", UNKNOWN, {"candidate_labels": ["ꙮ", "ჯორჯია", "☃ food"]}),
+        Case("blank_text", [" ", "\n"], {"candidate_labels": labels}),
+        Case("template", MIXED[:4], {"candidate_labels": labels, "hypothesis_template": "Dieser Text handelt von {}."}),
+        Case("template_only", MIXED[:4], {"candidate_labels": labels, "hypothesis_template": "{}"}),
+        # A hypothesis of no words is still the second text of a pair.
+        Case("template_only_empty_label", MIXED[:4], {"candidate_labels": ["", "food"], "hypothesis_template": "{}"}),
+        Case("template_twice", MIXED[:4], {"candidate_labels": labels, "hypothesis_template": "{0} is {0}."}),
+        Case("template_braces", MIXED[:4], {"candidate_labels": labels, "hypothesis_template": "{{{}}} is {{0}}"}),
+        Case("template_only_braces", MIXED[:2], {"candidate_labels": labels, "hypothesis_template": "{{}} is good"}),
+        Case("label_with_braces", MIXED[:2], {"candidate_labels": ["{0} food", "{}"], "hypothesis_template": "{}!"}),
+        Case("no_placeholder", MIXED[:1], {"candidate_labels": labels, "hypothesis_template": "This is it."}, error=True),
+        Case("label_is_the_placeholder", MIXED[:1], {"candidate_labels": ["{}"]}, error=True),
+        Case("empty_template", MIXED[:1], {"candidate_labels": labels, "hypothesis_template": ""}, error=True),
+        Case("template_two_fields", MIXED[:1], {"candidate_labels": labels, "hypothesis_template": "{} is {}"}, error=True),
+        Case("template_second", MIXED[:1], {"candidate_labels": labels, "hypothesis_template": "{1}"}, error=True),
+        Case("template_name", MIXED[:1], {"candidate_labels": labels, "hypothesis_template": "{label}"}, error=True),
+        Case("template_mixed", MIXED[:1], {"candidate_labels": labels, "hypothesis_template": "{} {0}"}, error=True),
+        Case("template_open", MIXED[:1], {"candidate_labels": labels, "hypothesis_template": "about {"}, error=True),
+        Case("template_close", MIXED[:1], {"candidate_labels": labels, "hypothesis_template": "about {} }"}, error=True),
+        Case("template_null", MIXED[:1], {"candidate_labels": labels, "hypothesis_template": None}, error=True),
+        Case("no_labels", MIXED[:1], {"candidate_labels": []}, error=True),
+        Case("no_labels_in_text", MIXED[:1], {"candidate_labels": " , "}, error=True),
+        Case("labels_null", MIXED[:1], {"candidate_labels": None}, error=True),
+        Case("labels_left_out", MIXED[:1], {}, error=True),
+        Case("empty_text", [""], {"candidate_labels": labels}, error=True),
+        Case("too_long", [LONG], {"candidate_labels": [LONG]}, error=True),
+        Case("no_inputs", [], {"candidate_labels": labels}),
+    ]
+    if limit:
+        cases += [
+            Case("long_truncated", [LONG, LONG_2, MIXED[2]], {"candidate_labels": labels}),
+            Case("long_truncated_multi", [LONG, LONG_2], {"candidate_labels": labels, "multi_label": True}),
+            # The hypothesis alone is over the limit: nothing is cut.
+            Case("hypothesis_over_the_limit", ["Hi", "Paris."], {"candidate_labels": [MIXED[2], "food"]}),
+        ]
+    return cases
 
 
 def short_zero_shot_cases() -> list[Case]:

@@ -37,6 +37,15 @@ pub trait JsonTask: Task<Output: Serialize> {
         !input.is_array()
     }
 
+    /// Writes one value that stands for several inputs, such as an object of lists, as a list of them.
+    ///
+    /// # Errors
+    ///
+    /// When the value's parts do not fit together.
+    fn spread(input: Value) -> Result<Value> {
+        Ok(input)
+    }
+
     /// How many tokens a chunk has, padding left out; `None` for tasks without tokens.
     fn tokens(_features: &Self::Features) -> Option<usize> {
         None
@@ -281,18 +290,23 @@ impl<T: JsonTask> Erased for Pipeline<T> {
 
     fn one(&self, input: Value, parameters: &Map<String, Value>) -> Result<Value> {
         let (pipeline, options) = options_of(self, parameters)?;
-        let is_list = input.is_array() && !T::is_one_input(&input, &options);
-        match input {
-            Value::Array(inputs) if is_list && !(T::UNWRAPS_LIST_OF_ONE && inputs.len() == 1) => {
+        let input = match input {
+            Value::Array(mut inputs)
+                if T::UNWRAPS_LIST_OF_ONE
+                    && inputs.len() == 1
+                    && !T::is_one_input(&Value::Array(inputs.clone()), &options) =>
+            {
+                inputs.swap_remove(0)
+            }
+            input => input,
+        };
+        match T::spread(input)? {
+            Value::Array(inputs) if !T::is_one_input(&Value::Array(inputs.clone()), &options) => {
                 answers(&pipeline, inputs.into_iter().map(Ok), &options)
                     .map(|output| self.task().to_json(output?, &options, None))
                     .collect()
             }
             input => {
-                let input = match input {
-                    Value::Array(mut inputs) if is_list => inputs.swap_remove(0),
-                    input => input,
-                };
                 let output = pipeline.call_with(T::parse_input(input.clone(), &options)?, &options)?;
                 self.task().to_json(output, &options, Some(&input))
             }

@@ -321,6 +321,14 @@ impl JsonTask for FillMask {
         }
     }
 
+    /// What a list of one list holds is that list; with one text in it, Python answers that text.
+    fn spread(input: Value) -> Result<Value> {
+        Ok(match input {
+            Value::Array(mut texts) if texts.len() == 1 => texts.swap_remove(0),
+            input => input,
+        })
+    }
+
     fn to_json(&self, mut masks: Self::Output, _: &Self::Options, _: Option<&Value>) -> Result<Value> {
         Ok(if masks.len() == 1 { json!(masks.swap_remove(0)) } else { json!(masks) })
     }

@@ -7,13 +7,18 @@ use burnpipe_nn::{Architecture, Heads, LoadContext};
 use serde_json::Value;
 
 use crate::{FeatureExtraction, FillMask, TextClassification, TokenClassification};
+use crate::{
+    FeatureExtraction, QuestionAnswering, TextClassification, TokenClassification, ZeroShotClassification,
+};
 
 /// Every task; alphabetic.
 pub const TASKS: &[TaskRecord] = &[
     TaskRecord::of::<FeatureExtraction>(),
     TaskRecord::of::<FillMask>(),
+    TaskRecord::of::<QuestionAnswering>(),
     TaskRecord::of::<TextClassification>(),
     TaskRecord::of::<TokenClassification>(),
+    TaskRecord::of::<ZeroShotClassification>(),
 ];
 
 /// What a task is loaded from.

@@ -179,3 +179,27 @@ fn words_for_masks_are_a_table_on_a_terminal_and_python_s_fields_elsewhere() {
     let refused = run(&[&arguments[..], &["Sarah lives in Paris."]].concat());
     assert!(refused.err.contains("[MASK]") && refused.err.contains("Sarah lives"), "{refused:?}");
 }
+
+#[test]
+fn labels_of_the_callers_own_are_asked_for_before_a_model_is_loaded() {
+    let folder = workspace().join("tests/goldens/models/bert-zero-shot");
+    let folder = folder.to_str().unwrap();
+    let ask = |params: &str| {
+        run(&[
+            "run",
+            "zero-shot-classification",
+            "--model",
+            folder,
+            "--params",
+            params,
+            "--format",
+            "table",
+            "Hi",
+        ])
+    };
+    let ran = ask(r#"{"candidate_labels": "food, travel"}"#);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.out.contains("food") && ran.out.contains("travel") && ran.out.contains('█'), "{}", ran.out);
+    let ran = run(&["run", "zero-shot-classification", "--model", "/no/such/model", "Hi"]);
+    assert!(ran.err.contains("`candidate_labels` is missing"), "{}", ran.err);
+}
