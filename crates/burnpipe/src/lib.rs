@@ -31,8 +31,8 @@ pub use burnpipe_models as models;
 pub use burnpipe_nn as nn;
 pub use burnpipe_pipelines::{
     AggregationStrategy, Entity, FeatureExtraction, FeatureExtractionOptions, Features, FunctionToApply,
-    LoadTask, OffsetMapping, Pooling, TaskContext, TaskRecord, TextClassification, TextClassificationOptions,
-    TokenClassification, TokenClassificationOptions, TopK, ZeroShotClassification,
+    LoadTask, OffsetMapping, Pooling, Ranked, Rerank, TaskContext, TaskRecord, TextClassification,
+    TextClassificationOptions, TokenClassification, TokenClassificationOptions, TopK, ZeroShotClassification,
     ZeroShotClassificationOptions, ZeroShotLabels,
 };
 pub use burnpipe_text as text;
@@ -66,5 +66,5 @@ pub fn supported(task: &TaskRecord) -> Vec<&'static str> {
 
 /// What most programs need.
 pub mod prelude {
-    pub use crate::{AsyncPipeline, FromPretrained, Pipeline, TextInput, pipeline};
+    pub use crate::{AsyncPipeline, FromPretrained, Pipeline, Rerank, TextInput, pipeline};
 }

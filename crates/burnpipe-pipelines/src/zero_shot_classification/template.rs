@@ -38,7 +38,9 @@ pub(super) fn format(template: &str, label: &str) -> Result<String> {
                 ));
             }
             _ => {
-                return refuse(format!("`{template}` has the field `{{{field}}}`, and there is only a label"));
+                return refuse(format!(
+                    "`{template}` has the field `{{{field}}}`, and there is only a label"
+                ));
             }
         }
         seen = Some(field);
