@@ -32,6 +32,9 @@ pub use burnpipe_nn as nn;
 pub use burnpipe_pipelines::{
     AggregationStrategy, Entity, FeatureExtraction, FeatureExtractionOptions, Features, FunctionToApply,
     LoadTask, OffsetMapping, Pooling, Ranked, Rerank, TaskContext, TaskRecord, TextClassification,
+    AggregationStrategy, Answer, Entity, FeatureExtraction, FeatureExtractionOptions, Features, FillMask,
+    FillMaskOptions, FilledMask, FunctionToApply, LoadTask, OffsetMapping, Pooling, QuestionAnswering,
+    QuestionAnsweringInput, QuestionAnsweringOptions, TaskContext, TaskRecord, TextClassification,
     TextClassificationOptions, TokenClassification, TokenClassificationOptions, TopK, ZeroShotClassification,
     ZeroShotClassificationOptions, ZeroShotLabels,
 };
