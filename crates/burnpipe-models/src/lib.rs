@@ -16,15 +16,23 @@
 #![allow(non_snake_case)]
 
 mod bert;
+mod camembert;
 mod distilbert;
+mod mpnet;
 mod roberta;
 mod xlm_roberta;
 
 use burnpipe_nn::Architecture;
 
 /// Every architecture; alphabetic.
-pub const ARCHITECTURES: &[Architecture] =
-    &[bert::ARCHITECTURE, distilbert::ARCHITECTURE, roberta::ARCHITECTURE, xlm_roberta::ARCHITECTURE];
+pub const ARCHITECTURES: &[Architecture] = &[
+    bert::ARCHITECTURE,
+    camembert::ARCHITECTURE,
+    distilbert::ARCHITECTURE,
+    mpnet::ARCHITECTURE,
+    roberta::ARCHITECTURE,
+    xlm_roberta::ARCHITECTURE,
+];
 
 /// The architecture of a `model_type`, from the first table that has it.
 pub fn find<'a>(tables: &[&'a [Architecture]], model_type: &str) -> Option<&'a Architecture> {

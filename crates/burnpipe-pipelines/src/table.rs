@@ -6,9 +6,9 @@ use burnpipe_core::{
 use burnpipe_nn::{Architecture, Heads, LoadContext};
 use serde_json::Value;
 
-use crate::{FeatureExtraction, FillMask, TextClassification, TokenClassification};
 use crate::{
-    FeatureExtraction, QuestionAnswering, TextClassification, TokenClassification, ZeroShotClassification,
+    FeatureExtraction, FillMask, QuestionAnswering, TextClassification, TokenClassification,
+    ZeroShotClassification,
 };
 
 /// Every task; alphabetic.
