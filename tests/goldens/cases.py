@@ -503,7 +503,6 @@ def question_cases(model_type: str) -> list[Case]:
         Case("top_k_one_input", [one], {"top_k": 3}),
         Case("topk", [one, two], {"topk": 3}),
         Case("top_k_beats_topk", [one, two], {"topk": 3, "top_k": 2}),
-        Case("top_k_over_all", [QUESTIONS[5], {"question": "?", "context": "x y z"}], {"top_k": 30}),
         Case("nulls", [one, two], {"top_k": None, "topk": None, "doc_stride": None, "max_seq_len": None, "align_to_words": None}),
         Case("max_answer_len_1", QUESTIONS, {"max_answer_len": 1}),
         Case("max_answer_len_3", QUESTIONS[:4], {"max_answer_len": 3, "top_k": 3}),

@@ -3,7 +3,7 @@
 //! Paper: <https://arxiv.org/abs/1910.01108>. Reference: `modeling_distilbert.py` of transformers
 //! 4.56.2.
 //!
-//! Heads: encoder, masked LM, sequence classifier, token classifier.
+//! Heads: encoder, masked LM, question answerer, sequence classifier, token classifier.
 
 use burn::module::Module;
 use burn::tensor::{Tensor, activation};
@@ -11,8 +11,8 @@ use burnpipe_core::{Error, ErrorKind, Result};
 use burnpipe_nn::ops::{self, AttentionScope};
 use burnpipe_nn::{
     Activation, ActivationLayer, Architecture, BatchLayout, Embedding, Encoder, Heads, LayerNorm, Linear,
-    LoadContext, MaskedLm, Placement, PrunedHeads, SequenceClassifier, TokenBatch, TokenClassifier,
-    WeightNames,
+    LoadContext, MaskedLm, Placement, PrunedHeads, QuestionAnswerer, SequenceClassifier, TokenBatch,
+    TokenClassifier, WeightNames,
 };
 use serde::Deserialize;
 
@@ -22,6 +22,7 @@ pub(crate) const ARCHITECTURE: Architecture = Architecture {
     heads: Heads {
         encoder: Some(|context| Ok(Box::new(load_encoder(context)?))),
         masked_lm: Some(|context| Ok(Box::new(load_masked_lm(context)?))),
+        question_answerer: Some(|context| Ok(Box::new(load_question_answerer(context)?))),
         sequence_classifier: Some(|context| Ok(Box::new(load_sequence_classifier(context)?))),
         token_classifier: Some(|context| Ok(Box::new(load_token_classifier(context)?))),
         ..Heads::NONE
@@ -101,6 +102,23 @@ fn load_masked_lm(context: &LoadContext<'_>) -> Result<DistilBertForMaskedLM> {
     context.fill(model, &WeightNames { renames, ..names(false, ignored) })
 }
 
+fn load_question_answerer(context: &LoadContext<'_>) -> Result<DistilBertForQuestionAnswering> {
+    let config: DistilBertConfig = context.checkpoint.config()?.parse()?;
+    let model = DistilBertForQuestionAnswering {
+        distilbert: DistilBertModel::new(&config, context.placement)?,
+        qa_outputs: Linear::new(config.dim, 2, context.placement),
+    };
+    let ignored = &[
+        "position_ids",
+        "vocab_transform",
+        "vocab_layer_norm",
+        "vocab_projector",
+        "pre_classifier",
+        "classifier",
+    ];
+    context.fill(model, &names(false, ignored))
+}
+
 /// The keys of pre-training that a fine-tuned checkpoint may have kept.
 const PRETRAINING: &[&str] =
     &["position_ids", "vocab_transform", "vocab_layer_norm", "vocab_projector", "qa_outputs"];
@@ -145,6 +163,23 @@ impl MaskedLm for DistilBertForMaskedLM {
         let hidden = batch.select(Encoder::forward(&self.distilbert, batch)?, positions);
         let hidden = self.vocab_transform.forward_activated(hidden, &self.activation);
         Ok(self.vocab_projector.forward(self.vocab_layer_norm.forward(hidden)))
+    }
+}
+
+/// The scores of every token as the start and the end of an answer.
+#[derive(Module, Debug)]
+struct DistilBertForQuestionAnswering {
+    distilbert: DistilBertModel,
+    qa_outputs: Linear,
+}
+
+impl QuestionAnswerer for DistilBertForQuestionAnswering {
+    fn layout(&self) -> BatchLayout {
+        self.distilbert.layout
+    }
+
+    fn forward(&self, batch: &TokenBatch) -> Result<Tensor<3>> {
+        Ok(self.qa_outputs.forward(Encoder::forward(&self.distilbert, batch)?))
     }
 }
 

@@ -19,6 +19,7 @@ mod bert;
 mod camembert;
 mod distilbert;
 mod mpnet;
+mod electra;
 mod roberta;
 mod xlm_roberta;
 
@@ -30,6 +31,8 @@ pub const ARCHITECTURES: &[Architecture] = &[
     camembert::ARCHITECTURE,
     distilbert::ARCHITECTURE,
     mpnet::ARCHITECTURE,
+    distilbert::ARCHITECTURE,
+    electra::ARCHITECTURE,
     roberta::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,
 ];

@@ -3,7 +3,7 @@
 //! Paper: <https://arxiv.org/abs/1907.11692>. Reference: `modeling_roberta.py` of transformers
 //! 4.56.2.
 //!
-//! Heads: encoder, masked LM, sequence classifier, token classifier.
+//! Heads: encoder, masked LM, question answerer, sequence classifier, token classifier.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -12,7 +12,7 @@ use burnpipe_nn::ops::AttentionScope;
 use burnpipe_nn::{
     Activation, ActivationLayer, Architecture, BatchLayout, BertEncoder, BertEncoderConfig, Embedding,
     Encoder, Heads, LayerNorm, Linear, LoadContext, MaskedLm, Placement, PositionEmbedding, PrunedHeads,
-    SequenceClassifier, TokenBatch, TokenClassifier, WeightNames,
+    QuestionAnswerer, SequenceClassifier, TokenBatch, TokenClassifier, WeightNames,
 };
 use serde::Deserialize;
 
@@ -22,6 +22,7 @@ pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "robert
 pub(crate) const HEADS: Heads = Heads {
     encoder: Some(|context| Ok(Box::new(load_encoder(context)?))),
     masked_lm: Some(|context| Ok(Box::new(load_masked_lm(context)?))),
+    question_answerer: Some(|context| Ok(Box::new(load_question_answerer(context)?))),
     sequence_classifier: Some(|context| Ok(Box::new(load_sequence_classifier(context)?))),
     token_classifier: Some(|context| Ok(Box::new(load_token_classifier(context)?))),
     ..Heads::NONE
@@ -137,6 +138,16 @@ fn load_masked_lm(context: &LoadContext<'_>) -> Result<RobertaForMaskedLM> {
     context.fill(model, &WeightNames { renames, ..names(false, ignored) })
 }
 
+fn load_question_answerer(context: &LoadContext<'_>) -> Result<RobertaForQuestionAnswering> {
+    let config: RobertaConfig = context.checkpoint.config()?.parse()?;
+    let model = RobertaForQuestionAnswering {
+        roberta: RobertaModel::new(&config, context.placement)?,
+        qa_outputs: Linear::new(config.hidden_size, 2, context.placement),
+    };
+    let ignored = &["position_ids", "token_type_ids", "lm_head", "pooler", "classifier", "crossattention"];
+    context.fill(model, &names(false, ignored))
+}
+
 fn load_sequence_classifier(context: &LoadContext<'_>) -> Result<RobertaForSequenceClassification> {
     let config: RobertaConfig = context.checkpoint.config()?.parse()?;
     let labels = context.label_count()?;
@@ -203,6 +214,23 @@ struct RobertaLMHead {
 impl RobertaLMHead {
     fn forward(&self, hidden: Tensor<2>) -> Tensor<2> {
         self.decoder.forward(self.layer_norm.forward(self.dense.forward_activated(hidden, &self.gelu)))
+    }
+}
+
+/// The scores of every token as the start and the end of an answer.
+#[derive(Module, Debug)]
+struct RobertaForQuestionAnswering {
+    roberta: RobertaModel,
+    qa_outputs: Linear,
+}
+
+impl QuestionAnswerer for RobertaForQuestionAnswering {
+    fn layout(&self) -> BatchLayout {
+        self.roberta.layout
+    }
+
+    fn forward(&self, batch: &TokenBatch) -> Result<Tensor<3>> {
+        Ok(self.qa_outputs.forward(Encoder::forward(&self.roberta, batch)?))
     }
 }
 

@@ -4,3 +4,4 @@ from . import camembert  # noqa: F401
 from . import embeddings  # noqa: F401
 from . import masked_lm  # noqa: F401
 from . import mpnet  # noqa: F401
+from families import electra  # noqa: F401
