@@ -7,6 +7,7 @@ mod answer;
 mod entities;
 mod labels;
 mod numbers;
+mod passages;
 mod printable;
 mod records;
 mod style;
