@@ -13,7 +13,23 @@ import cases as C
 import tokenizer_variants as V
 import weights as W
 from cases import Case
-from table import BIO, CHECKPOINTS, FEATURES, MIXED_LABELS, QUESTIONS, TEXTS, TOKENS, Checkpoint, add, like, pick, short_copy
+from table import (  # noqa: F401
+    BIO,
+    CHECKPOINTS,
+    FEATURES,
+    MASKS,
+    MIXED_LABELS,
+    NLI,
+    QUESTIONS,
+    TEXTS,
+    TOKENS,
+    ZERO_SHOT,
+    Checkpoint,
+    add,
+    like,
+    pick,
+    short_copy,
+)
 
 BERT: dict[str, Any] = dict(
     hidden_size=36,
@@ -422,6 +438,68 @@ add(
     tokenizer={"lower_case": False, "truncation_side": "left"},
 )
 
+# --- zero-shot-classification ----------------------------------------------------------------------------------------
+
+add(
+    "bert-zero-shot",
+    ZERO_SHOT,
+    C.zero_shot_cases(),
+    config={**BERT, "hidden_act": "gelu"},
+    labels=NLI,
+    tokenizer={"model_max_length": 36},
+    spread=4.0,
+)
+# The first label: the last one is then what it is compared with.
+add(
+    "roberta-zero-shot",
+    ZERO_SHOT,
+    C.zero_shot_cases(limit=False),
+    config={**ROBERTA, "hidden_act": "gelu", "max_position_embeddings": 190},
+    labels=["ENTAILMENT", "Neutral", "Contradiction"],
+    tokenizer={"model_max_length": 60},
+    spread=4.0,
+)
+add(
+    "bert-zero-shot-two-classes",
+    ZERO_SHOT,
+    C.short_zero_shot_cases(),
+    config={**SMALL, "hidden_act": "relu"},
+    labels=["entailment", "not_entailment"],
+    spread=4.0,
+)
+# No label is called entailment: the last is.
+add(
+    "bert-zero-shot-other-names",
+    ZERO_SHOT,
+    C.short_zero_shot_cases(),
+    config={**SMALL, "hidden_act": "gelu"},
+    labels=["nein", "vielleicht", "no entailment", "ja"],
+    spread=4.0,
+)
+add("bert-zero-shot-default-labels", ZERO_SHOT, C.short_zero_shot_cases(), config={**SMALL, "hidden_act": "silu"}, spread=4.0)
+add("bert-zero-shot-one-class", ZERO_SHOT, C.short_zero_shot_cases(), config={**SMALL, "hidden_act": "silu"}, labels=["entailment"], spread=4.0)
+# Two begin with it: the first of the file's `label2id` is taken, whatever the ids are.
+add(
+    "bert-zero-shot-label2id",
+    ZERO_SHOT,
+    C.short_zero_shot_cases(),
+    config={**SMALL, "hidden_act": "gelu"},
+    labels=["entail", "Entailed", "neutral", "no", "entailment"],
+    rewrite=[V.set_config(label2id={"no": 3, "neutral": 2, "Entailed": 1, "entailment": 4, "entail": 0})],
+    spread=4.0,
+)
+# `label2id` has other labels than `id2label`.
+add(
+    "bert-zero-shot-label2id-differs",
+    ZERO_SHOT,
+    C.short_zero_shot_cases(),
+    config={**SMALL, "hidden_act": "gelu"},
+    labels=["entailment", "b", "c"],
+    rewrite=[V.set_config(label2id={"x": 0, "ENTAILS": 1, "z": 2})],
+    spread=4.0,
+)
+add("distilbert-zero-shot", ZERO_SHOT, C.short_zero_shot_cases(), config={**DISTIL_SMALL, "activation": "relu"}, labels=NLI, spread=4.0)
+add("xlm-roberta-zero-shot", ZERO_SHOT, C.short_zero_shot_cases(), config={**XLMR_SMALL, "hidden_act": "gelu"}, labels=NLI, spread=4.0)
 add(
     "distilbert-questions",
     QUESTIONS,

@@ -32,6 +32,7 @@ class Checkpoint:
     labels: list[str] | None = None
     head: str | None = None  # another head than the task's, e.g. "MaskedLM"
     make_tokenizer: Callable[..., Any] | None = None  # (scratch folder, **tokenizer); else by model_type
+    answer: Callable[[Path], Any] | None = None  # makes what answers, of the folder; else the task's pipeline
     seed: int = 0
     std: float = 0.25
     head_std: float = 0.4

@@ -219,7 +219,7 @@ fn one_vector_of_a_text_is_pooled_as_asked() {
     let pooled = |pooling, normalize| {
         let options = FeatureExtractionOptions {
             pooling: Some(pooling),
-            normalize: Some(normalize),
+            normalize,
             ..FeatureExtractionOptions::default()
         };
         embed.call_with("Sarah Connor", &options).map(|features| features.values)

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::{entities, labels, numbers, passages, printable, records, style::PALE};
+use super::{entities, fills, labels, numbers, passages, printable, records, style::PALE};
 
 /// How much of a text stands above its answer.
 const PREVIEW: usize = 80;
@@ -24,6 +24,8 @@ pub(crate) fn answer(place: Option<&str>, input: &Value, answer: &Value, width: 
         labels::render(&labels, width)
     } else if let Some(passages) = passages::read(answer) {
         passages::render(&passages, width)
+    } else if let Some(fills) = fills::read(answer) {
+        fills::render(&fills, width)
     } else if let Some(shape) = numbers::shape(answer) {
         numbers::render(&shape, answer)
     } else {

@@ -5,6 +5,7 @@
 
 mod answer;
 mod entities;
+mod fills;
 mod labels;
 mod numbers;
 mod passages;

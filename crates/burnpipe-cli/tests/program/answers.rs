@@ -182,3 +182,45 @@ fn a_local_folder_is_a_model() {
     assert_eq!(answers.as_array().unwrap().len(), 2);
     assert!(answers[0]["label"].is_string() && answers[0]["score"].is_f64(), "{answers}");
 }
+
+#[test]
+fn words_for_masks_are_a_table_on_a_terminal_and_python_s_fields_elsewhere() {
+    let folder = workspace().join("tests/goldens/models/bert-mask");
+    let arguments = ["run", "fill-mask", "--model", folder.to_str().unwrap(), "--params", r#"{"top_k": 2}"#];
+    let texts = ["Sarah lives in [MASK].", "[MASK] and [MASK]"];
+    let answers = run(&[&arguments[..], &["--format", "json"], &texts].concat()).json();
+    let words = |answer: &Value| answer.as_array().unwrap().len();
+    assert_eq!((words(&answers[0]), words(&answers[1]), words(&answers[1][0])), (2, 2, 2));
+    let word = answers[0][0]["token_str"].as_str().unwrap();
+    assert_eq!(answers[0][0]["sequence"], format!("sarah lives in {word}."));
+    let table = run(&[&arguments[..], &["--format", "table", texts[0]]].concat());
+    let lines: Vec<Vec<&str>> = table.out.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0], ["word", "score", "text"]);
+    assert_eq!((lines.len(), lines[1][0], lines[1][2]), (3, word, "sarah"));
+    let refused = run(&[&arguments[..], &["Sarah lives in Paris."]].concat());
+    assert!(refused.err.contains("[MASK]") && refused.err.contains("Sarah lives"), "{refused:?}");
+}
+
+#[test]
+fn labels_of_the_callers_own_are_asked_for_before_a_model_is_loaded() {
+    let folder = workspace().join("tests/goldens/models/bert-zero-shot");
+    let folder = folder.to_str().unwrap();
+    let ask = |params: &str| {
+        run(&[
+            "run",
+            "zero-shot-classification",
+            "--model",
+            folder,
+            "--params",
+            params,
+            "--format",
+            "table",
+            "Hi",
+        ])
+    };
+    let ran = ask(r#"{"candidate_labels": "food, travel"}"#);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.out.contains("food") && ran.out.contains("travel") && ran.out.contains('█'), "{}", ran.out);
+    let ran = run(&["run", "zero-shot-classification", "--model", "/no/such/model", "Hi"]);
+    assert!(ran.err.contains("`candidate_labels` is missing"), "{}", ran.err);
+}
