@@ -19,8 +19,8 @@ mod albert;
 mod bert;
 mod camembert;
 mod distilbert;
-mod mpnet;
 mod electra;
+mod mpnet;
 mod roberta;
 mod xlm_roberta;
 
