@@ -32,9 +32,8 @@ pub const ARCHITECTURES: &[Architecture] = &[
     bert::ARCHITECTURE,
     camembert::ARCHITECTURE,
     distilbert::ARCHITECTURE,
-    mpnet::ARCHITECTURE,
-    distilbert::ARCHITECTURE,
     electra::ARCHITECTURE,
+    mpnet::ARCHITECTURE,
     roberta::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,
 ];
