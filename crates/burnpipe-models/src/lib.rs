@@ -19,6 +19,7 @@ mod albert;
 mod bert;
 mod distilbert;
 mod electra;
+mod mobilebert;
 mod roberta;
 mod xlm_roberta;
 
@@ -30,6 +31,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     bert::ARCHITECTURE,
     distilbert::ARCHITECTURE,
     electra::ARCHITECTURE,
+    mobilebert::ARCHITECTURE,
     roberta::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,
 ];

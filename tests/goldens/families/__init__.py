@@ -1,2 +1,2 @@
 """One file per family: its tokenizer and its checkpoints. Importing it adds them to the table; alphabetic."""
-from families import albert, electra  # noqa: F401
+from families import albert, electra, mobilebert  # noqa: F401
