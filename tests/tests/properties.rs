@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use burnpipe::{ErrorKind, RunOptions};
-use burnpipe_tests::{case_files, devices, difference};
+use burnpipe_tests::{case_files, copy_folder, devices, difference};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::Value;
 
@@ -90,10 +90,7 @@ fn every_architecture_loads_strictly_and_reports_all_that_is_wrong_at_once() {
                 })
                 .unwrap();
             let folder = tempfile::tempdir().unwrap();
-            for entry in fs::read_dir(file.folder().unwrap()).unwrap() {
-                let entry = entry.unwrap();
-                fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
-            }
+            copy_folder(&file.folder().unwrap(), folder.path()).unwrap();
             let weights = folder.path().join("model.safetensors");
             let mut tensors = read_tensors(&weights);
             let keys: Vec<String> =

@@ -17,7 +17,9 @@
 
 mod albert;
 mod bert;
+mod camembert;
 mod distilbert;
+mod mpnet;
 mod electra;
 mod mobilebert;
 mod roberta;
@@ -29,6 +31,9 @@ use burnpipe_nn::Architecture;
 pub const ARCHITECTURES: &[Architecture] = &[
     albert::ARCHITECTURE,
     bert::ARCHITECTURE,
+    camembert::ARCHITECTURE,
+    distilbert::ARCHITECTURE,
+    mpnet::ARCHITECTURE,
     distilbert::ARCHITECTURE,
     electra::ARCHITECTURE,
     mobilebert::ARCHITECTURE,
