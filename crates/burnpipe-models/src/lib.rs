@@ -21,6 +21,7 @@ mod camembert;
 mod distilbert;
 mod electra;
 mod mpnet;
+mod mobilebert;
 mod roberta;
 mod xlm_roberta;
 
@@ -34,6 +35,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     distilbert::ARCHITECTURE,
     electra::ARCHITECTURE,
     mpnet::ARCHITECTURE,
+    mobilebert::ARCHITECTURE,
     roberta::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,
 ];

@@ -1,4 +1,5 @@
 """One file per family: its tokenizer and its checkpoints. Importing it adds them to the table; alphabetic."""
+from families import albert, electra, mobilebert  # noqa: F401
 
 from . import camembert  # noqa: F401
 from . import embeddings  # noqa: F401
