@@ -18,6 +18,7 @@
 mod bert;
 mod distilbert;
 mod electra;
+mod longformer;
 mod roberta;
 mod xlm_roberta;
 
@@ -28,6 +29,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     bert::ARCHITECTURE,
     distilbert::ARCHITECTURE,
     electra::ARCHITECTURE,
+    longformer::ARCHITECTURE,
     roberta::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,
 ];

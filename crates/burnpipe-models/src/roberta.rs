@@ -363,7 +363,7 @@ impl RobertaEmbeddings {
 }
 
 /// `create_position_ids_from_input_ids`: tokens that are not padding count from `pad_token_id + 1`.
-fn positions_after(batch: &TokenBatch, pad_token_id: i32) -> Vec<i32> {
+pub(crate) fn positions_after(batch: &TokenBatch, pad_token_id: i32) -> Vec<i32> {
     batch
         .rows()
         .flat_map(|row| {

@@ -3,3 +3,4 @@
 from . import embeddings  # noqa: F401
 from . import masked_lm  # noqa: F401
 from families import electra  # noqa: F401
+from families import longformer  # noqa: F401
