@@ -22,6 +22,7 @@ mod distilbert;
 mod electra;
 mod mpnet;
 mod mobilebert;
+mod longformer;
 mod roberta;
 mod xlm_roberta;
 
@@ -36,6 +37,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     electra::ARCHITECTURE,
     mpnet::ARCHITECTURE,
     mobilebert::ARCHITECTURE,
+    longformer::ARCHITECTURE,
     roberta::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,
 ];

@@ -7,3 +7,4 @@ from . import masked_lm  # noqa: F401
 from . import mpnet  # noqa: F401
 from families import electra  # noqa: F401
 from families import albert, electra  # noqa: F401
+from families import longformer  # noqa: F401
