@@ -7,7 +7,7 @@ use std::path::Path;
 
 use burnpipe::nn::{Architecture, Heads};
 use burnpipe::{ErrorKind, RunOptions};
-use burnpipe_tests::{copy_folder, goldens};
+use burnpipe_tests::{case_files, copy_folder, goldens};
 use serde_json::{Value, json};
 
 /// A copy of a tiny checkpoint, to be damaged.
@@ -247,20 +247,61 @@ fn inputs_of_another_shape_are_refused_and_cost_only_their_own_answer() {
 }
 
 /// What nobody sends on purpose: Python's answer is in the goldens; here nothing may panic.
-#[test]
-fn hostile_texts_are_answered() {
-    let ner = load("ner", &goldens().join("models/bert-ner")).unwrap();
-    let texts = [
+fn hostile_texts() -> Vec<String> {
+    vec![
         String::new(),
         " \t\n ".into(),
         "\0".into(),
         "[CLS] [SEP] [PAD]".into(),
+        "<s> </s> <pad> <unk>".into(),
         "\u{202e}abc\u{0301}\u{200d}".into(),
+        "السَّلامُ عَلَيكُم 👩‍👩‍👧‍👦 e\u{0301}\u{0301}\u{0301}".into(),
         "👩‍👩‍👧‍👦".repeat(50),
         "x".repeat(50_000),
         "word ".repeat(10_000),
-    ];
+    ]
+}
+
+#[test]
+fn hostile_texts_are_answered() {
+    let ner = load("ner", &goldens().join("models/bert-ner")).unwrap();
+    let texts = hostile_texts();
     let answers =
-        ner.call_with(texts.to_vec(), &json!({"aggregation_strategy": "simple", "stride": 2})).unwrap();
+        ner.call_with(texts.clone(), &json!({"aggregation_strategy": "simple", "stride": 2})).unwrap();
     assert_eq!(answers.as_array().unwrap().len(), texts.len());
+}
+
+/// A task's input made of a text, and the parameters that it cannot do without.
+fn input_of(task: &str, text: &str, mask: &str) -> (Value, Value) {
+    match task {
+        "fill-mask" => (json!(format!("{text} {mask}")), Value::Null),
+        "question-answering" => (json!({"question": text, "context": text}), Value::Null),
+        "table-question-answering" => {
+            (json!({"table": {text: [text, "1"], "b": ["2", text]}, "query": text}), Value::Null)
+        }
+        "zero-shot-classification" => (json!(text), json!({"candidate_labels": [text, "food"]})),
+        _ => (json!(text), Value::Null),
+    }
+}
+
+/// Every task with every architecture answers, or refuses that input alone with a reason; it never panics,
+/// which would be an internal error.
+#[test]
+fn hostile_texts_are_answered_or_refused_by_every_task_and_architecture() {
+    for task in burnpipe::tasks() {
+        for model_type in burnpipe::supported(task) {
+            let files = case_files(Some(task.id)).unwrap();
+            let file = files.into_iter().find(|file| file.model_type == model_type).unwrap();
+            let pipeline = file.load("cpu").unwrap();
+            for text in hostile_texts() {
+                for mask in ["[MASK]", "<mask>"] {
+                    let (input, parameters) = input_of(task.id, &text, mask);
+                    let Err(error) = pipeline.call_with(input, &parameters) else { continue };
+                    let kinds = [ErrorKind::Input, ErrorKind::Parameter];
+                    let start: String = text.chars().take(30).collect();
+                    assert!(kinds.contains(&error.kind()), "{}, {model_type}, {start:?}: {error:?}", task.id);
+                }
+            }
+        }
+    }
 }
