@@ -18,8 +18,8 @@
 mod bert;
 mod camembert;
 mod distilbert;
-mod mpnet;
 mod electra;
+mod mpnet;
 mod roberta;
 mod xlm_roberta;
 
@@ -30,9 +30,8 @@ pub const ARCHITECTURES: &[Architecture] = &[
     bert::ARCHITECTURE,
     camembert::ARCHITECTURE,
     distilbert::ARCHITECTURE,
-    mpnet::ARCHITECTURE,
-    distilbert::ARCHITECTURE,
     electra::ARCHITECTURE,
+    mpnet::ARCHITECTURE,
     roberta::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,
 ];

@@ -1,7 +1,7 @@
 """One file per family: its tokenizer and its checkpoints. Importing it adds them to the table; alphabetic."""
 
 from . import camembert  # noqa: F401
+from . import electra  # noqa: F401
 from . import embeddings  # noqa: F401
 from . import masked_lm  # noqa: F401
 from . import mpnet  # noqa: F401
-from families import electra  # noqa: F401
