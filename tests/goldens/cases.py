@@ -276,6 +276,28 @@ def short_text_cases(model_type: str, *, pairs: bool = True) -> list[Case]:
     return cases
 
 
+def pair_cases() -> list[Case]:
+    """What rerankers and other models of pairs are asked: many pairs, in each of the shapes they may have."""
+    pairs: list[Any] = [{"text": MIXED[7], "text_pair": text} for text in MIXED] + [*PAIRS, LONG_PAIR]
+    lists = [[[pair["text"], pair["text_pair"]]] for pair in pairs]
+    return [
+        Case("pairs", pairs),
+        Case("pairs_all", pairs, {"top_k": None}),
+        Case("pairs_none", pairs, {"function_to_apply": "none"}),
+        Case("pairs_none_all", pairs[:4], {"function_to_apply": "none", "top_k": None}),
+        Case("pairs_sigmoid", pairs[:4], {"function_to_apply": "sigmoid", "top_k": None}),
+        Case("pairs_softmax", pairs[:4], {"function_to_apply": "softmax", "top_k": None}),
+        Case("pairs_truncated", [LONG_PAIR, *pairs[:9]], {"truncation": True, "max_length": 26, "function_to_apply": "none"}),
+        Case("lists_of_pairs", lists),
+        Case("lists_of_pairs_none", lists[:9], {"function_to_apply": "none", "top_k": None}),
+        Case("lists_objects_and_texts", [lists[0], pairs[1], MIXED[2], lists[3], *MIXED[:5]], {"top_k": None}),
+        Case("pair_without_its_list", [["What?", "Berlin"]], error=True),
+        Case("two_pairs_in_a_list", [[["What?", "Berlin"], ["Where?", "Paris"]]], error=True),
+        Case("three_texts_in_a_list", [[["What?", "Berlin", "Paris"]]], error=True),
+        Case("pair_without_text", [{"text_pair": "Berlin"}], error=True),
+    ]
+
+
 def feature_cases(model_type: str, *, limit: bool = True) -> list[Case]:
     """Everything that the call of feature-extraction takes."""
     short = MIXED[0]

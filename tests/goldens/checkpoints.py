@@ -403,6 +403,24 @@ add(
     tokenizer={"model_max_length": 24},
 )
 
+# --- pairs: rerankers, and several labels at once --------------------------------------------------------------------
+
+add(
+    "bert-reranker",
+    TEXTS,
+    C.pair_cases(),
+    config={**SMALL, "hidden_act": "gelu", "max_position_embeddings": 90},
+    labels=["LABEL_0"],
+    tokenizer={"model_max_length": 40},
+)
+add(
+    "bert-pairs-multi-label",
+    TEXTS,
+    C.pair_cases(),
+    config={**SMALL, "hidden_act": "gelu", "max_position_embeddings": 90, "problem_type": "multi_label_classification"},
+    labels=["relevant", "neu", "richtig"],
+)
+add("xlm-roberta-reranker", TEXTS, C.pair_cases(), config={**XLMR_SMALL, "max_position_embeddings": 150}, labels=["LABEL_0"])
 # --- questions ------------------------------------------------------------------------------------------------------
 
 # Where there are fewer spans than wanted, Python adds spans of score 0 in no certain order: here one alone, the empty one.

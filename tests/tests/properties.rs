@@ -12,6 +12,13 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::Value;
 
 #[test]
+fn the_tables_are_alphabetic_and_name_nothing_twice() {
+    let sorted = |names: Vec<&str>| names.is_sorted_by(|left, right| left < right);
+    assert!(sorted(burnpipe::tasks().iter().map(|task| task.id).collect()));
+    assert!(sorted(burnpipe::architectures().iter().map(|architecture| architecture.model_type).collect()));
+}
+
+#[test]
 fn every_task_and_architecture_has_a_golden() {
     let files = case_files(None).unwrap();
     for task in burnpipe::tasks() {

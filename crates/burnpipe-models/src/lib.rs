@@ -15,10 +15,13 @@
 // Fields are called what checkpoints call them.
 #![allow(non_snake_case)]
 
+mod albert;
 mod bert;
 mod camembert;
 mod distilbert;
 mod electra;
+mod longformer;
+mod mobilebert;
 mod mpnet;
 mod roberta;
 mod xlm_roberta;
@@ -27,10 +30,13 @@ use burnpipe_nn::Architecture;
 
 /// Every architecture; alphabetic.
 pub const ARCHITECTURES: &[Architecture] = &[
+    albert::ARCHITECTURE,
     bert::ARCHITECTURE,
     camembert::ARCHITECTURE,
     distilbert::ARCHITECTURE,
     electra::ARCHITECTURE,
+    longformer::ARCHITECTURE,
+    mobilebert::ARCHITECTURE,
     mpnet::ARCHITECTURE,
     roberta::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,

@@ -29,7 +29,9 @@ pub use question_answering::{
     QuestionAnsweringRaw,
 };
 pub use table::{LoadTask, TASKS, TaskContext, TaskRecord, find};
-pub use text_classification::{FunctionToApply, TextClassification, TextClassificationOptions, TopK};
+pub use text_classification::{
+    FunctionToApply, Ranked, Rerank, TextClassification, TextClassificationOptions, TopK,
+};
 pub use token_classification::{
     AggregationStrategy, Entity, OffsetMapping, TokenClassification, TokenClassificationFeatures,
     TokenClassificationOptions, TokenClassificationRaw,

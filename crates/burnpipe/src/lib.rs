@@ -32,9 +32,9 @@ pub use burnpipe_nn as nn;
 pub use burnpipe_pipelines::{
     AggregationStrategy, Answer, Entity, FeatureExtraction, FeatureExtractionOptions, Features, FillMask,
     FillMaskOptions, FilledMask, FunctionToApply, LoadTask, OffsetMapping, Pooling, QuestionAnswering,
-    QuestionAnsweringInput, QuestionAnsweringOptions, TaskContext, TaskRecord, TextClassification,
-    TextClassificationOptions, TokenClassification, TokenClassificationOptions, TopK, ZeroShotClassification,
-    ZeroShotClassificationOptions, ZeroShotLabels,
+    QuestionAnsweringInput, QuestionAnsweringOptions, Ranked, Rerank, TaskContext, TaskRecord,
+    TextClassification, TextClassificationOptions, TokenClassification, TokenClassificationOptions, TopK,
+    ZeroShotClassification, ZeroShotClassificationOptions, ZeroShotLabels,
 };
 pub use burnpipe_text as text;
 pub use burnpipe_text::{EncodeOptions, Padding, Side, TextInput, Truncation};
@@ -67,5 +67,5 @@ pub fn supported(task: &TaskRecord) -> Vec<&'static str> {
 
 /// What most programs need.
 pub mod prelude {
-    pub use crate::{AsyncPipeline, FromPretrained, Pipeline, TextInput, pipeline};
+    pub use crate::{AsyncPipeline, FromPretrained, Pipeline, Rerank, TextInput, pipeline};
 }
