@@ -305,3 +305,34 @@ fn hostile_texts_are_answered_or_refused_by_every_task_and_architecture() {
         }
     }
 }
+
+#[test]
+fn a_text_without_a_mask_is_named_and_costs_only_its_own_answer() {
+    let fill = load("fill-mask", &goldens().join("models/bert-mask")).unwrap();
+    let inputs = [json!("a [MASK]"), json!("Paris is in France."), json!(["x"]), json!("[MASK] b")];
+    for batch_size in [1, 4] {
+        let run = RunOptions { batch_size: Some(batch_size), ..RunOptions::default() };
+        let answers: Vec<_> = fill.iter_with(inputs.clone().map(Ok), &Value::Null, run).unwrap().collect();
+        assert!(answers[0].is_ok() && answers[3].is_ok());
+        let error = answers[1].as_ref().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Input);
+        let message = error.to_string();
+        assert!(message.contains("`[MASK]`") && message.contains("`Paris is in France.`"), "{message}");
+        assert_eq!(answers[2].as_ref().unwrap_err().kind(), ErrorKind::Input);
+    }
+    let error = fill.call_with("a [MASK]", &json!({"targets": [""]})).unwrap_err();
+    assert!(error.kind() == ErrorKind::Parameter && error.to_string().contains("`targets`"), "{error}");
+    let error = fill.call_with("a [MASK]", &json!({"top_k": 1_000_000})).unwrap_err();
+    assert!(error.kind() == ErrorKind::Parameter && error.to_string().contains("1000000"), "{error}");
+}
+
+#[test]
+fn a_tokenizer_without_a_mask_token_cannot_fill_masks() {
+    let folder = copy_of("bert-mask");
+    let config = json!({"tokenizer_class": "PreTrainedTokenizerFast"});
+    fs::write(folder.path().join("tokenizer_config.json"), config.to_string()).unwrap();
+    fs::remove_file(folder.path().join("special_tokens_map.json")).unwrap();
+    let error = load("fill-mask", folder.path()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Tokenizer);
+    assert!(error.to_string().contains("`mask_token`"), "{error}");
+}

@@ -4,7 +4,7 @@
 //! which is RoBERTa's to the letter, down to the `roberta.` of its keys. (Its config differs by the default
 //! of `vocab_size`, which no checkpoint leaves out.)
 //!
-//! Heads: encoder, masked LM, sequence classifier, token classifier.
+//! Heads: encoder, masked LM, question answerer, sequence classifier, token classifier.
 
 use burnpipe_nn::Architecture;
 

@@ -2,6 +2,7 @@
 from families import albert, electra, mobilebert  # noqa: F401
 
 from . import camembert  # noqa: F401
+from . import electra  # noqa: F401
 from . import embeddings  # noqa: F401
 from . import masked_lm  # noqa: F401
 from . import mpnet  # noqa: F401

@@ -186,7 +186,14 @@ fn a_local_folder_is_a_model() {
 #[test]
 fn words_for_masks_are_a_table_on_a_terminal_and_python_s_fields_elsewhere() {
     let folder = workspace().join("tests/goldens/models/bert-mask");
-    let arguments = ["run", "fill-mask", "--model", folder.to_str().unwrap(), "--params", r#"{"top_k": 2}"#];
+    let arguments = [
+        "run",
+        "fill-mask",
+        "--model",
+        folder.to_str().unwrap(),
+        "--params",
+        r#"{"targets": ["the", "in"]}"#,
+    ];
     let texts = ["Sarah lives in [MASK].", "[MASK] and [MASK]"];
     let answers = run(&[&arguments[..], &["--format", "json"], &texts].concat()).json();
     let words = |answer: &Value| answer.as_array().unwrap().len();
