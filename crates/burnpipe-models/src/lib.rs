@@ -20,9 +20,9 @@ mod bert;
 mod camembert;
 mod distilbert;
 mod electra;
-mod mpnet;
-mod mobilebert;
 mod longformer;
+mod mobilebert;
+mod mpnet;
 mod roberta;
 mod xlm_roberta;
 
@@ -35,9 +35,9 @@ pub const ARCHITECTURES: &[Architecture] = &[
     camembert::ARCHITECTURE,
     distilbert::ARCHITECTURE,
     electra::ARCHITECTURE,
-    mpnet::ARCHITECTURE,
-    mobilebert::ARCHITECTURE,
     longformer::ARCHITECTURE,
+    mobilebert::ARCHITECTURE,
+    mpnet::ARCHITECTURE,
     roberta::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,
 ];
