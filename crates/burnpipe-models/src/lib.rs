@@ -17,14 +17,20 @@
 
 mod bert;
 mod distilbert;
+mod modernbert;
 mod roberta;
 mod xlm_roberta;
 
 use burnpipe_nn::Architecture;
 
 /// Every architecture; alphabetic.
-pub const ARCHITECTURES: &[Architecture] =
-    &[bert::ARCHITECTURE, distilbert::ARCHITECTURE, roberta::ARCHITECTURE, xlm_roberta::ARCHITECTURE];
+pub const ARCHITECTURES: &[Architecture] = &[
+    bert::ARCHITECTURE,
+    distilbert::ARCHITECTURE,
+    modernbert::ARCHITECTURE,
+    roberta::ARCHITECTURE,
+    xlm_roberta::ARCHITECTURE,
+];
 
 /// The architecture of a `model_type`, from the first table that has it.
 pub fn find<'a>(tables: &[&'a [Architecture]], model_type: &str) -> Option<&'a Architecture> {
