@@ -216,6 +216,17 @@ def add_position_ids(folder: Path) -> None:
     write_safetensors(folder, state)
 
 
+def copy_weights(**copies: str) -> Callable[[Path], None]:
+    """Saves weights once more under other names, `__` for a dot: `{"lm_head__decoder__weight": "x.y.weight"}`."""
+
+    def apply(folder: Path) -> None:
+        state = read_state(folder)
+        state.update({copy.replace("__", "."): state[name].clone() for copy, name in copies.items()})
+        write_safetensors(folder, state)
+
+    return apply
+
+
 def drop_prefix(prefix: str) -> Callable[[Path], None]:
     """`bert.encoder...` -> `encoder...`; what does not start with the prefix (the head) goes."""
 

@@ -7,16 +7,13 @@ use std::path::Path;
 
 use burnpipe::nn::{Architecture, Heads};
 use burnpipe::{ErrorKind, RunOptions};
-use burnpipe_tests::goldens;
+use burnpipe_tests::{copy_folder, goldens};
 use serde_json::{Value, json};
 
 /// A copy of a tiny checkpoint, to be damaged.
 fn copy_of(checkpoint: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    for entry in fs::read_dir(goldens().join("models").join(checkpoint)).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
-    }
+    copy_folder(&goldens().join("models").join(checkpoint), folder.path()).unwrap();
     folder
 }
 

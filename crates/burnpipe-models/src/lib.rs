@@ -15,9 +15,13 @@
 // Fields are called what checkpoints call them.
 #![allow(non_snake_case)]
 
+mod albert;
 mod bert;
+mod camembert;
 mod distilbert;
 mod modernbert;
+mod electra;
+mod mpnet;
 mod roberta;
 mod xlm_roberta;
 
@@ -28,6 +32,12 @@ pub const ARCHITECTURES: &[Architecture] = &[
     bert::ARCHITECTURE,
     distilbert::ARCHITECTURE,
     modernbert::ARCHITECTURE,
+    albert::ARCHITECTURE,
+    bert::ARCHITECTURE,
+    camembert::ARCHITECTURE,
+    distilbert::ARCHITECTURE,
+    electra::ARCHITECTURE,
+    mpnet::ARCHITECTURE,
     roberta::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,
 ];
