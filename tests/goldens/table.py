@@ -53,6 +53,7 @@ SEEDS: dict[str, int] = {
     "bert-ner-cased-relative-key": 3,
     "modernbert-ner": 4,
     "modernbert-ner-biases": 3,
+    "modernbert-questions": 2,
     "bert-questions": 5,
     "roberta-ner": 164,
     "roberta-ner-no-prefix-space": 6,

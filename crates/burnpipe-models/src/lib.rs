@@ -19,8 +19,8 @@ mod albert;
 mod bert;
 mod camembert;
 mod distilbert;
-mod modernbert;
 mod electra;
+mod modernbert;
 mod mpnet;
 mod roberta;
 mod xlm_roberta;
@@ -29,14 +29,12 @@ use burnpipe_nn::Architecture;
 
 /// Every architecture; alphabetic.
 pub const ARCHITECTURES: &[Architecture] = &[
-    bert::ARCHITECTURE,
-    distilbert::ARCHITECTURE,
-    modernbert::ARCHITECTURE,
     albert::ARCHITECTURE,
     bert::ARCHITECTURE,
     camembert::ARCHITECTURE,
     distilbert::ARCHITECTURE,
     electra::ARCHITECTURE,
+    modernbert::ARCHITECTURE,
     mpnet::ARCHITECTURE,
     roberta::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,

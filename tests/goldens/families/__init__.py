@@ -1,9 +1,9 @@
 """One file per family: its tokenizer and its checkpoints. Importing it adds them to the table; alphabetic."""
 
-from families import modernbert  # noqa: F401
 from . import camembert  # noqa: F401
 from . import embeddings  # noqa: F401
 from . import masked_lm  # noqa: F401
+from . import modernbert  # noqa: F401
 from . import mpnet  # noqa: F401
 from families import electra  # noqa: F401
 from families import albert, electra  # noqa: F401

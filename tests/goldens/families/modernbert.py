@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 import cases as C
 from cases import Case
 from corpus import CORPUS, MIXED, UNICODE
-from table import BIO, FEATURES, MIXED_LABELS, TEXTS, TOKENS, add
+from table import BIO, FEATURES, MASKS, MIXED_LABELS, NLI, QUESTIONS, TEXTS, TOKENS, ZERO_SHOT, add
 
 # As in real files: at the end of the vocabulary, and the padding token is none of its ends.
 SPECIALS = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"]
@@ -144,3 +144,12 @@ checkpoint(
     {**BIASED, "hidden_size": 16, "num_attention_heads": 4, "local_attention": 1, "num_hidden_layers": 2},
     head="MaskedLM",
 )
+checkpoint("mask", MASKS, C.short_mask_cases("[MASK]"), {"hidden_activation": "gelu"})
+checkpoint(
+    "mask-untied",
+    MASKS,
+    C.short_mask_cases("[MASK]"),
+    {**BIASED, "tie_word_embeddings": False, "sparse_prediction": True, "num_hidden_layers": 2, "classifier_activation": "relu"},
+)
+checkpoint("questions", QUESTIONS, C.short_question_cases(), {"num_hidden_layers": 3})
+checkpoint("zero-shot", ZERO_SHOT, C.short_zero_shot_cases(), {"classifier_pooling": "mean"}, labels=NLI)
