@@ -22,6 +22,7 @@ mod distilbert;
 mod electra;
 mod longformer;
 mod mobilebert;
+mod modernbert;
 mod mpnet;
 mod roberta;
 mod xlm_roberta;
@@ -37,6 +38,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     electra::ARCHITECTURE,
     longformer::ARCHITECTURE,
     mobilebert::ARCHITECTURE,
+    modernbert::ARCHITECTURE,
     mpnet::ARCHITECTURE,
     roberta::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,

@@ -7,4 +7,5 @@ from . import embeddings  # noqa: F401
 from . import longformer  # noqa: F401
 from . import masked_lm  # noqa: F401
 from . import mobilebert  # noqa: F401
+from . import modernbert  # noqa: F401
 from . import mpnet  # noqa: F401
