@@ -15,6 +15,7 @@
 // Fields are called what checkpoints call them.
 #![allow(non_snake_case)]
 
+mod bart;
 mod bert;
 mod distilbert;
 mod electra;
@@ -25,6 +26,7 @@ use burnpipe_nn::Architecture;
 
 /// Every architecture; alphabetic.
 pub const ARCHITECTURES: &[Architecture] = &[
+    bart::ARCHITECTURE,
     bert::ARCHITECTURE,
     distilbert::ARCHITECTURE,
     electra::ARCHITECTURE,

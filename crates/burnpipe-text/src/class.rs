@@ -35,6 +35,7 @@ const WITHOUT_TYPE_IDS: &[&str] = &["input_ids", "attention_mask"];
 
 /// The classes with rules of their own; every other class is loaded as [`PLAIN`].
 const CLASSES: &[TokenizerClass] = &[
+    class("BartTokenizer", Family::Roberta, WITHOUT_TYPE_IDS, &["bart"]),
     class("BertTokenizer", Family::Bert, WITH_TYPE_IDS, BERT_MODEL_TYPES),
     class("ConvBertTokenizer", Family::Bert, WITH_TYPE_IDS, &["convbert"]),
     class("DistilBertTokenizer", Family::Bert, WITHOUT_TYPE_IDS, &["distilbert"]),

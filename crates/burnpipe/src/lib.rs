@@ -30,13 +30,11 @@ pub use burnpipe_hub::{Checkpoint, DownloadProgress, OpenOptions};
 pub use burnpipe_models as models;
 pub use burnpipe_nn as nn;
 pub use burnpipe_pipelines::{
-    AggregationStrategy, Entity, FeatureExtraction, FeatureExtractionOptions, Features, FunctionToApply,
-    LoadTask, OffsetMapping, Pooling, Ranked, Rerank, TaskContext, TaskRecord, TextClassification,
     AggregationStrategy, Answer, Entity, FeatureExtraction, FeatureExtractionOptions, Features, FillMask,
     FillMaskOptions, FilledMask, FunctionToApply, LoadTask, OffsetMapping, Pooling, QuestionAnswering,
-    QuestionAnsweringInput, QuestionAnsweringOptions, TaskContext, TaskRecord, TextClassification,
-    TextClassificationOptions, TokenClassification, TokenClassificationOptions, TopK, ZeroShotClassification,
-    ZeroShotClassificationOptions, ZeroShotLabels,
+    QuestionAnsweringInput, QuestionAnsweringOptions, Ranked, Rerank, TaskContext, TaskRecord,
+    TextClassification, TextClassificationOptions, TokenClassification, TokenClassificationOptions, TopK,
+    ZeroShotClassification, ZeroShotClassificationOptions, ZeroShotLabels,
 };
 pub use burnpipe_text as text;
 pub use burnpipe_text::{EncodeOptions, Padding, Side, TextInput, Truncation};
