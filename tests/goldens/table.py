@@ -51,6 +51,9 @@ CHECKPOINTS: list[Checkpoint] = []
 # Seeds with which no case is fragile, where the first one tried was not good.
 SEEDS: dict[str, int] = {
     "bert-ner-cased-relative-key": 3,
+    "modernbert-ner": 4,
+    "modernbert-ner-biases": 3,
+    "modernbert-questions": 2,
     "bert-questions": 5,
     "roberta-ner": 164,
     "roberta-ner-no-prefix-space": 6,

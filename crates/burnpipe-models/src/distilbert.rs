@@ -25,7 +25,6 @@ pub(crate) const ARCHITECTURE: Architecture = Architecture {
         question_answerer: Some(|context| Ok(Box::new(load_question_answerer(context)?))),
         sequence_classifier: Some(|context| Ok(Box::new(load_sequence_classifier(context)?))),
         token_classifier: Some(|context| Ok(Box::new(load_token_classifier(context)?))),
-        ..Heads::NONE
     },
 };
 

@@ -16,9 +16,15 @@
 #![allow(non_snake_case)]
 
 mod bart;
+mod albert;
 mod bert;
+mod camembert;
 mod distilbert;
 mod electra;
+mod longformer;
+mod mobilebert;
+mod modernbert;
+mod mpnet;
 mod roberta;
 mod xlm_roberta;
 
@@ -27,9 +33,15 @@ use burnpipe_nn::Architecture;
 /// Every architecture; alphabetic.
 pub const ARCHITECTURES: &[Architecture] = &[
     bart::ARCHITECTURE,
+    albert::ARCHITECTURE,
     bert::ARCHITECTURE,
+    camembert::ARCHITECTURE,
     distilbert::ARCHITECTURE,
     electra::ARCHITECTURE,
+    longformer::ARCHITECTURE,
+    mobilebert::ARCHITECTURE,
+    modernbert::ARCHITECTURE,
+    mpnet::ARCHITECTURE,
     roberta::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,
 ];

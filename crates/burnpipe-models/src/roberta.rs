@@ -25,7 +25,6 @@ pub(crate) const HEADS: Heads = Heads {
     question_answerer: Some(|context| Ok(Box::new(load_question_answerer(context)?))),
     sequence_classifier: Some(|context| Ok(Box::new(load_sequence_classifier(context)?))),
     token_classifier: Some(|context| Ok(Box::new(load_token_classifier(context)?))),
-    ..Heads::NONE
 };
 
 /// config.json, with the defaults of `RobertaConfig` (and `XLMRobertaConfig`).
@@ -363,7 +362,7 @@ impl RobertaEmbeddings {
 }
 
 /// `create_position_ids_from_input_ids`: tokens that are not padding count from `pad_token_id + 1`.
-fn positions_after(batch: &TokenBatch, pad_token_id: i32) -> Vec<i32> {
+pub(crate) fn positions_after(batch: &TokenBatch, pad_token_id: i32) -> Vec<i32> {
     batch
         .rows()
         .flat_map(|row| {

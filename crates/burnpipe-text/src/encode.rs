@@ -118,7 +118,9 @@ impl<'a> Splitter<'a> {
 
     fn words(&self, words: &[String], type_id: u32) -> Result<tokenizers::Encoding> {
         let class = self.tokenizer.class;
-        if class.family == Family::Roberta && !self.tokenizer.add_prefix_space {
+        let needs_prefix_space =
+            matches!(class.family, Family::Bart | Family::Deberta | Family::Mvp | Family::Roberta);
+        if needs_prefix_space && !self.tokenizer.add_prefix_space {
             let message = format!(
                 "`{}` takes split words only with `\"add_prefix_space\": true` in its `tokenizer_config.json`",
                 class.name
@@ -240,7 +242,7 @@ fn padding_to(
         },
         pad_to_multiple_of: options.pad_to_multiple_of,
         pad_id,
-        pad_type_id: 0,
+        pad_type_id: tokenizer.class.pad_token_type_id(),
         pad_token: pad_token.to_owned(),
     })
 }

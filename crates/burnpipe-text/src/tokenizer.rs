@@ -65,7 +65,8 @@ impl Tokenizer {
     /// Loads a checkpoint's tokenizer, as Python's `AutoTokenizer.from_pretrained` does.
     ///
     /// It is built from tokenizer.json or, without one, from the files of the slow tokenizer:
-    /// `vocab.txt`, `vocab.json` with `merges.txt`, or `sentencepiece.bpe.model`.
+    /// `vocab.txt`, `vocab.json` with `merges.txt`, or one of SentencePiece's: `spiece.model`,
+    /// `spm.model`, `sentencepiece.model` or `sentencepiece.bpe.model`.
     /// tokenizer_config.json, special_tokens_map.json and added_tokens.json are honoured, and
     /// config.json when it takes that to find the class.
     ///
@@ -167,7 +168,7 @@ impl Tokenizer {
 
     /// The type id of padding.
     pub fn pad_token_type_id(&self) -> u32 {
-        0
+        self.0.class.pad_token_type_id()
     }
 
     /// The ids of the special tokens.

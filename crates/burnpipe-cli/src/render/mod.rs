@@ -8,6 +8,7 @@ mod entities;
 mod fills;
 mod labels;
 mod numbers;
+mod passages;
 mod printable;
 mod records;
 mod style;

@@ -142,6 +142,27 @@ fn a_piped_table_is_plain_and_marks_the_entities() {
 }
 
 #[test]
+fn questions_come_as_objects_or_as_columns() {
+    let files = Files::new();
+    let model = workspace().join("tests/goldens/models/bert-questions").to_str().unwrap().to_owned();
+    let ask = |name: &str, content: &str, format: &str| {
+        let inputs = files.write(name, content);
+        run(&["run", "question-answering", "--model", &model, "--inputs", &inputs, "--format", format])
+    };
+    let lines = "{\"question\": \"Where?\", \"context\": \"Sarah lives in Paris.\"}\n\
+                 {\"context\": \"In 1998.\", \"question\": \"When?\"}\n";
+    let expected = ask("a.jsonl", lines, "jsonl").lines();
+    assert_eq!(expected.len(), 2);
+    assert!(expected.iter().all(|answer| answer["answer"].is_string()), "{expected:?}");
+    let columns = "question,context\nWhere?,Sarah lives in Paris.\nWhen?,In 1998.\n";
+    assert_eq!(ask("a.csv", columns, "jsonl").lines(), expected);
+    let table = ask("a.jsonl", lines, "table").out;
+    assert!(table.contains("line 2  When?\nanswer "), "{table}");
+    ask("b.jsonl", "{\"question\": \"Where?\", \"context\": \"\"}\n", "jsonl")
+        .was_refused(&["line 1", "`context` is empty"]);
+}
+
+#[test]
 fn no_inputs_give_no_answers() {
     let files = Files::new();
     let cases =
@@ -165,7 +186,14 @@ fn a_local_folder_is_a_model() {
 #[test]
 fn words_for_masks_are_a_table_on_a_terminal_and_python_s_fields_elsewhere() {
     let folder = workspace().join("tests/goldens/models/bert-mask");
-    let arguments = ["run", "fill-mask", "--model", folder.to_str().unwrap(), "--params", r#"{"top_k": 2}"#];
+    let arguments = [
+        "run",
+        "fill-mask",
+        "--model",
+        folder.to_str().unwrap(),
+        "--params",
+        r#"{"targets": ["the", "in"]}"#,
+    ];
     let texts = ["Sarah lives in [MASK].", "[MASK] and [MASK]"];
     let answers = run(&[&arguments[..], &["--format", "json"], &texts].concat()).json();
     let words = |answer: &Value| answer.as_array().unwrap().len();
