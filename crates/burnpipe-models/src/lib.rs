@@ -15,6 +15,7 @@
 // Fields are called what checkpoints call them.
 #![allow(non_snake_case)]
 
+mod bart;
 mod albert;
 mod bert;
 mod camembert;
@@ -31,6 +32,7 @@ use burnpipe_nn::Architecture;
 
 /// Every architecture; alphabetic.
 pub const ARCHITECTURES: &[Architecture] = &[
+    bart::ARCHITECTURE,
     albert::ARCHITECTURE,
     bert::ARCHITECTURE,
     camembert::ARCHITECTURE,
