@@ -15,16 +15,36 @@
 // Fields are called what checkpoints call them.
 #![allow(non_snake_case)]
 
+mod bart;
+mod albert;
 mod bert;
+mod camembert;
 mod distilbert;
+mod electra;
+mod longformer;
+mod mobilebert;
+mod modernbert;
+mod mpnet;
 mod roberta;
 mod xlm_roberta;
 
 use burnpipe_nn::Architecture;
 
 /// Every architecture; alphabetic.
-pub const ARCHITECTURES: &[Architecture] =
-    &[bert::ARCHITECTURE, distilbert::ARCHITECTURE, roberta::ARCHITECTURE, xlm_roberta::ARCHITECTURE];
+pub const ARCHITECTURES: &[Architecture] = &[
+    bart::ARCHITECTURE,
+    albert::ARCHITECTURE,
+    bert::ARCHITECTURE,
+    camembert::ARCHITECTURE,
+    distilbert::ARCHITECTURE,
+    electra::ARCHITECTURE,
+    longformer::ARCHITECTURE,
+    mobilebert::ARCHITECTURE,
+    modernbert::ARCHITECTURE,
+    mpnet::ARCHITECTURE,
+    roberta::ARCHITECTURE,
+    xlm_roberta::ARCHITECTURE,
+];
 
 /// The architecture of a `model_type`, from the first table that has it.
 pub fn find<'a>(tables: &[&'a [Architecture]], model_type: &str) -> Option<&'a Architecture> {

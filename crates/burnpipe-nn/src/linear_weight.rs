@@ -1,7 +1,7 @@
 //! The weight of a linear layer, in the form that its device multiplies fastest.
 
 use burn::module::{
-    Content, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor, Param,
+    Content, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor, Param, ParamId,
 };
 use burn::tensor::{Device, Tensor};
 #[cfg(feature = "flex")]
@@ -33,6 +33,12 @@ impl LinearWeight {
     /// A weight without memory until a checkpoint fills it.
     pub fn new(outputs: usize, inputs: usize, placement: &Placement) -> Self {
         Self::Plain { parameter: placement.parameter([outputs, inputs]), packs: ops::packs(placement) }
+    }
+
+    /// A weight of numbers that are there already, for models that compute one from several of a checkpoint.
+    pub fn filled(weight: Tensor<2>, placement: &Placement) -> Self {
+        let parameter = Param::initialized(ParamId::new(), weight);
+        Self::Plain { parameter, packs: ops::packs(placement) }.settled()
     }
 
     /// Packs what has just been filled, where that is faster.

@@ -89,6 +89,16 @@ impl Tokenizer {
         encode::encode(&self.0, input, options)
     }
 
+    /// Encodes two texts that are a pair even when the second is empty, as Python takes lists of pairs;
+    /// [`encode`](Self::encode) takes an empty second text for none, as Python takes a pair alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`encode`](Self::encode).
+    pub fn encode_pair(&self, text: &str, text_pair: &str, options: &EncodeOptions) -> Result<Vec<Encoding>> {
+        encode::encode_pair(&self.0, [text, text_pair], options)
+    }
+
     /// Turns ids back into text. Ids that are not in the vocabulary are left out.
     ///
     /// # Errors

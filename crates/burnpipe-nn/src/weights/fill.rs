@@ -26,6 +26,11 @@ pub struct WeightNames {
 }
 
 impl Weights {
+    /// The keys of the checkpoint, in order: for an architecture whose files differ in them.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
     /// Fills every parameter of a module.
     ///
     /// # Errors
@@ -63,7 +68,7 @@ struct Filler<'a> {
     used: BTreeSet<&'a str>,
     /// The weight of a linear layer that was just filled: once out of it, it may have been packed.
     filled: Option<&'a StoredTensor>,
-    /// The tables filled so far, for layers that share one where nothing is packed.
+    /// The tables filled so far, for other tables that share one, and for layers where nothing is packed.
     tables: BTreeMap<String, Tensor<2>>,
     missing: Vec<String>,
     misshaped: Vec<String>,
@@ -184,9 +189,12 @@ impl ModuleMapper for Filler<'_> {
             Some(step) if step.is_linear_weight && ops::packs(self.placement) => Purpose::Packed,
             _ => Purpose::Compute,
         };
-        if purpose == Purpose::Compute
-            && let Some(table) = self.tables.get(&key).filter(|table| table.dtype() == self.placement.dtype)
-        {
+        let serves = |table: &&Tensor<2>| match purpose {
+            Purpose::Table => true,
+            Purpose::Packed => false,
+            Purpose::Compute => table.dtype() == self.placement.dtype,
+        };
+        if let Some(table) = self.tables.get(&key).filter(serves) {
             return Param::initialized(param.id, table.clone().reshape(param.lazy_shape()));
         }
         match stored.to_device(&key, self.placement, purpose) {
