@@ -15,8 +15,8 @@
 // Fields are called what checkpoints call them.
 #![allow(non_snake_case)]
 
-mod bart;
 mod albert;
+mod bart;
 mod bert;
 mod camembert;
 mod distilbert;
@@ -32,8 +32,8 @@ use burnpipe_nn::Architecture;
 
 /// Every architecture; alphabetic.
 pub const ARCHITECTURES: &[Architecture] = &[
-    bart::ARCHITECTURE,
     albert::ARCHITECTURE,
+    bart::ARCHITECTURE,
     bert::ARCHITECTURE,
     camembert::ARCHITECTURE,
     distilbert::ARCHITECTURE,
