@@ -68,6 +68,7 @@ SEEDS: dict[str, int] = {
     "xlm-roberta-ner-relative-key-query": 11,
     "xlm-roberta-tok-spm": 2,
     "xlm-roberta-tok-spm-identity": 3,
+    "xlnet-ner": 3,
 }
 
 

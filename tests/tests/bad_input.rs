@@ -7,7 +7,7 @@ use std::path::Path;
 
 use burnpipe::nn::{Architecture, Heads};
 use burnpipe::{ErrorKind, RunOptions};
-use burnpipe_tests::{case_files, copy_folder, goldens};
+use burnpipe_tests::{CaseFile, case_files, copy_folder, goldens};
 use serde_json::{Value, json};
 
 /// A copy of a tiny checkpoint, to be damaged.
@@ -284,6 +284,9 @@ fn input_of(task: &str, text: &str, mask: &str) -> (Value, Value) {
     }
 }
 
+/// Architectures that take texts of any length.
+const UNLIMITED: [&str; 2] = ["modernbert", "xlnet"];
+
 /// Every task with every architecture answers, or refuses that input alone with a reason; it never panics,
 /// which would be an internal error.
 #[test]
@@ -293,17 +296,25 @@ fn hostile_texts_are_answered_or_refused_by_every_task_and_architecture() {
             let files = case_files(Some(task.id)).unwrap();
             let file = files.into_iter().find(|file| file.model_type == model_type).unwrap();
             let pipeline = file.load("cpu").unwrap();
+            let mask = if has_mask(&file, "<mask>") { "<mask>" } else { "[MASK]" };
             for text in hostile_texts() {
-                for mask in ["[MASK]", "<mask>"] {
-                    let (input, parameters) = input_of(task.id, &text, mask);
-                    let Err(error) = pipeline.call_with(input, &parameters) else { continue };
-                    let kinds = [ErrorKind::Input, ErrorKind::Parameter];
-                    let start: String = text.chars().take(30).collect();
-                    assert!(kinds.contains(&error.kind()), "{}, {model_type}, {start:?}: {error:?}", task.id);
-                }
+                // Models without a limit read it whole, in a time that grows with its square.
+                let text =
+                    if UNLIMITED.contains(&model_type) { text.chars().take(1_500).collect() } else { text };
+                let (input, parameters) = input_of(task.id, &text, mask);
+                let Err(error) = pipeline.call_with(input, &parameters) else { continue };
+                let kinds = [ErrorKind::Input, ErrorKind::Parameter];
+                let start: String = text.chars().take(30).collect();
+                assert!(kinds.contains(&error.kind()), "{}, {model_type}, {start:?}: {error:?}", task.id);
             }
         }
     }
+}
+
+/// Whether a checkpoint's tokenizer has this mask.
+fn has_mask(file: &CaseFile, mask: &str) -> bool {
+    let config = fs::read_to_string(file.folder().unwrap().join("special_tokens_map.json"));
+    config.is_ok_and(|config| config.contains(mask))
 }
 
 #[test]

@@ -100,7 +100,12 @@ fn every_architecture_loads_strictly_and_reports_all_that_is_wrong_at_once() {
             copy_folder(&file.folder().unwrap(), folder.path()).unwrap();
             let weights = folder.path().join("model.safetensors");
             let mut tensors = read_tensors(&weights);
-            let keys: Vec<String> = tensors.keys().filter(|key| key.contains("embed")).cloned().collect();
+            // Tables that a config ties to another are not read, and old norms are known by new names.
+            let read = |key: &&String| {
+                key.contains("embed")
+                    && !["embed_tokens", ".gamma", ".beta"].iter().any(|not| key.contains(not))
+            };
+            let keys: Vec<String> = tensors.keys().filter(read).cloned().collect();
             let [missing, misshaped, ..] = keys.as_slice() else { panic!("{keys:?}") };
             tensors.remove(missing);
             let surprise = format!("{missing}.surprise");

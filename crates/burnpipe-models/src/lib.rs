@@ -27,6 +27,7 @@ mod modernbert;
 mod mpnet;
 mod roberta;
 mod xlm_roberta;
+mod xlnet;
 
 use burnpipe_nn::Architecture;
 
@@ -44,6 +45,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     mpnet::ARCHITECTURE,
     roberta::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,
+    xlnet::ARCHITECTURE,
 ];
 
 /// The architecture of a `model_type`, from the first table that has it.

@@ -26,7 +26,7 @@ impl Placement {
 /// A linear layer, `torch.nn.Linear`.
 #[derive(Module, Debug)]
 pub struct Linear {
-    /// `[outputs, inputs]`
+    /// Of `inputs` numbers for each of `outputs`.
     pub weight: LinearWeight,
     /// `[outputs]`
     pub bias: Option<Param<Tensor<1>>>,
@@ -42,6 +42,12 @@ impl Linear {
     pub fn with_bias(inputs: usize, outputs: usize, bias: bool, placement: &Placement) -> Self {
         let bias = bias.then(|| placement.parameter([outputs]));
         Self { weight: LinearWeight::new(outputs, inputs, placement), bias }
+    }
+
+    /// A layer whose weight checkpoints hold as `[inputs, outputs]`.
+    pub fn transposed(inputs: usize, outputs: usize, bias: bool, placement: &Placement) -> Self {
+        let bias = bias.then(|| placement.parameter([outputs]));
+        Self { weight: LinearWeight::transposed(outputs, inputs, placement), bias }
     }
 
     /// # Shapes

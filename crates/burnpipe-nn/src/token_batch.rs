@@ -257,6 +257,11 @@ impl TokenBatch {
         self.to_device(types, device)
     }
 
+    /// The token types row after row, `[batch * tokens]`; `None` when the tokenizer gives none.
+    pub fn token_types(&self) -> Option<&[i32]> {
+        self.token_type_ids.as_deref()
+    }
+
     /// Ids that a model derived from this batch, one per token: `[batch, tokens]`.
     pub fn to_device(&self, ids: Vec<i32>, device: &Device) -> Tensor<2, Int> {
         Tensor::from_data(TensorData::new(ids, self.dims()), (device, DType::I32))

@@ -142,6 +142,7 @@ const PYTHON_ONLY: &[&str] = &[
     "PhobertTokenizer",
     "ProphetNetTokenizer",
     "RoCBertTokenizer",
+    "RoFormerTokenizer",
     "SiglipTokenizer",
     "Speech2TextTokenizer",
     "SpeechT5Tokenizer",
@@ -180,7 +181,11 @@ pub(crate) fn choose(
     {
         return Ok(class);
     }
-    by_files(model)
+    let class = by_files(model)?;
+    if class.family == Family::Plain && model_type.is_none() && model.read(AMBIGUOUS)?.is_some() {
+        return Err(ambiguous(model));
+    }
+    Ok(class)
 }
 
 fn text<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
@@ -215,6 +220,19 @@ fn by_files(model: &dyn ModelFiles) -> Result<&'static TokenizerClass> {
         }
     }
     Ok(&PLAIN)
+}
+
+/// The file of ALBERT's, BigBird's, XLNet's and other slow tokenizers, which read it in different ways.
+const AMBIGUOUS: &str = "spiece.model";
+
+fn ambiguous(model: &dyn ModelFiles) -> Error {
+    let message = format!(
+        "`{AMBIGUOUS}` of `{}` does not say which tokenizer it is for; name the class as `tokenizer_class` in \
+         `{}`, or the model as `model_type` in `config.json`",
+        model.model_name(),
+        files::TOKENIZER_CONFIG
+    );
+    Error::new(ErrorKind::Tokenizer, message)
 }
 
 impl TokenizerClass {

@@ -55,8 +55,8 @@ def add_pieces(proto, pieces, score):
     return proto
 
 
-# Pieces that ALBERT and XLNet never use, for Python's `isdigit` and for what only looks like it.
-NUMBER_COMMAS = ["5,", "▁12,", "²,", "½,", "٣,", "①,", "Ⅷ,", "⑩,", "x,", ","]
+# ALBERT and XLNet split some of these at the comma: Python's `isdigit` says which.
+NUMBER_COMMAS = ["5,", "▁12,", *"²½٣①Ⅷ⑩x,", *(f"{character}," for character in "²½٣①Ⅷ⑩x")]
 
 
 def albert():

@@ -10,3 +10,4 @@ from . import masked_lm  # noqa: F401
 from . import mobilebert  # noqa: F401
 from . import modernbert  # noqa: F401
 from . import mpnet  # noqa: F401
+from . import xlnet  # noqa: F401

@@ -10,6 +10,7 @@ use burn::tensor::{Bool, DType, Device, FloatDType, Int, Tensor, TensorData, act
 #[cfg(feature = "flex")]
 use burn::module::Param;
 
+use crate::linear_weight::outputs_first;
 use crate::{ActivationLayer, Linear, LinearWeight, Placement};
 
 #[cfg(feature = "flex")]
@@ -41,7 +42,9 @@ pub(crate) fn packs(placement: &Placement) -> bool {
 /// - result: `[.., outputs]`
 pub fn linear<const D: usize>(x: Tensor<D>, weight: &LinearWeight, bias: Option<Tensor<1>>) -> Tensor<D> {
     match weight {
-        LinearWeight::Plain { parameter, .. } => plain_linear(x, parameter.val(), bias),
+        LinearWeight::Plain { parameter, transposed, .. } => {
+            plain_linear(x, outputs_first(parameter, *transposed), bias)
+        }
         #[cfg(feature = "flex")]
         LinearWeight::Packed(weight) => cpu::linear(x, weight, bias, None, None),
     }
@@ -55,7 +58,9 @@ pub fn linear_activated<const D: usize>(
     activation: &ActivationLayer,
 ) -> Tensor<D> {
     match weight {
-        LinearWeight::Plain { parameter, .. } => activation.forward(plain_linear(x, parameter.val(), bias)),
+        LinearWeight::Plain { parameter, transposed, .. } => {
+            activation.forward(plain_linear(x, outputs_first(parameter, *transposed), bias))
+        }
         #[cfg(feature = "flex")]
         LinearWeight::Packed(weight) => match activation.kernel() {
             Some(kernel) => cpu::linear(x, weight, bias, Some(kernel), None),
@@ -72,7 +77,9 @@ pub fn linear_added<const D: usize>(
     residual: Tensor<D>,
 ) -> Tensor<D> {
     match weight {
-        LinearWeight::Plain { parameter, .. } => plain_linear(x, parameter.val(), bias) + residual,
+        LinearWeight::Plain { parameter, transposed, .. } => {
+            plain_linear(x, outputs_first(parameter, *transposed), bias) + residual
+        }
         #[cfg(feature = "flex")]
         LinearWeight::Packed(weight) => cpu::linear(x, weight, bias, None, Some(residual)),
     }

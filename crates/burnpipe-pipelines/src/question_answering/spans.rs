@@ -86,7 +86,7 @@ fn word_characters(encoding: &Encoding, word: u32, sequence: usize) -> Option<(u
     };
     let mut tokens = (0..encoding.len()).filter(is_of_word);
     let first = tokens.next()?;
-    let last = tokens.last().unwrap_or(first);
+    let last = tokens.next_back().unwrap_or(first);
     Some((encoding.offsets[first].0, encoding.offsets[last].1))
 }
 

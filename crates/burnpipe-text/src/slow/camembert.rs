@@ -51,7 +51,7 @@ fn post_processor(converter: &SpmConverter<'_>, settings: &Settings) -> Result<T
     });
     let first: Vec<(&str, u32)> = first.zip(0..).collect();
     vocabulary.extend(first.iter().copied());
-    let of_files = settings.added_tokens.iter().filter(|(id, _)| **id >= u64::from(FAIRSEQ_OFFSET) + 1);
+    let of_files = settings.added_tokens.iter().filter(|(id, _)| **id > u64::from(FAIRSEQ_OFFSET));
     let of_files =
         of_files.map(|(id, token)| (token.content.as_str(), u32::try_from(*id).unwrap_or(u32::MAX)));
     let in_vocabulary = |token: &str| vocabulary.get(token).copied();
