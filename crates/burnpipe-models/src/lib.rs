@@ -16,6 +16,8 @@
 #![allow(non_snake_case)]
 
 mod bert;
+mod deberta;
+mod deberta_v2;
 mod distilbert;
 mod roberta;
 mod xlm_roberta;
@@ -23,8 +25,14 @@ mod xlm_roberta;
 use burnpipe_nn::Architecture;
 
 /// Every architecture; alphabetic.
-pub const ARCHITECTURES: &[Architecture] =
-    &[bert::ARCHITECTURE, distilbert::ARCHITECTURE, roberta::ARCHITECTURE, xlm_roberta::ARCHITECTURE];
+pub const ARCHITECTURES: &[Architecture] = &[
+    bert::ARCHITECTURE,
+    deberta::ARCHITECTURE,
+    deberta_v2::ARCHITECTURE,
+    distilbert::ARCHITECTURE,
+    roberta::ARCHITECTURE,
+    xlm_roberta::ARCHITECTURE,
+];
 
 /// The architecture of a `model_type`, from the first table that has it.
 pub fn find<'a>(tables: &[&'a [Architecture]], model_type: &str) -> Option<&'a Architecture> {

@@ -176,6 +176,11 @@ impl TokenBatch {
         &self.input_ids
     }
 
+    /// Whether each token is one that others see, row after row; false for padding, `[batch * tokens]`.
+    pub fn seen(&self) -> &[bool] {
+        &self.attention_mask
+    }
+
     /// Checks that a model with this many token ids, token types and positions can take the batch.
     ///
     /// # Errors
