@@ -98,7 +98,8 @@ pub struct AttentionOptions<'a> {
     pub hidden: Option<HiddenKeys<'a>>,
     /// Whether a query sees no later key; the last query is beside the last key.
     pub causal: bool,
-    /// How many keys a query sees at most, itself and those before it; only with `causal`.
+    /// A query sees no key that is this many tokens away or more: with `causal` that leaves it so many keys,
+    /// itself and those before it. Where it would see none at all, it looks at everything alike.
     pub window: Option<usize>,
     /// Where each of several texts ends that lie in one row, the last at its end: tokens see their own
     /// text only. Queries and keys are as many.
@@ -226,10 +227,13 @@ fn tasks(shape: AttentionShape, options: &AttentionOptions<'_>) -> Vec<Task> {
         let mut start = 0;
         for &end in ends {
             let keys = if options.texts.is_some() { start..end } else { 0..shape.keys };
+            // Where keys are hidden, a window may have none that is not, and the query then looks at all.
+            let whole = !options.causal && options.window.is_some() && options.hidden.is_some();
             for head in 0..shape.heads {
                 for first in (start..end).step_by(QUERIES) {
                     let queries = first..end.min(first + QUERIES);
-                    let keys = seen(shape, options, &queries, keys.clone());
+                    let keys =
+                        if whole { keys.clone() } else { seen(shape, options, &queries, keys.clone()) };
                     tasks.push(Task { batch, head, queries, keys });
                 }
             }
@@ -246,16 +250,16 @@ fn seen(
     queries: &Range<usize>,
     keys: Range<usize>,
 ) -> Range<usize> {
-    if !options.causal {
-        return keys;
-    }
     let own = |query: usize| (query + shape.keys).saturating_sub(shape.queries);
-    let end = keys.end.min(own(queries.end - 1) + 1);
-    let start = match options.window {
-        Some(window) => keys.start.max((own(queries.start) + 1).saturating_sub(window)),
-        None => keys.start,
+    let window = options.window.map(|window| window.max(1));
+    let start = window.map_or(0, |window| (own(queries.start) + 1).saturating_sub(window));
+    let end = match (options.causal, window) {
+        (true, _) => own(queries.end - 1) + 1,
+        (false, Some(window)) => own(queries.end - 1).saturating_add(window),
+        (false, None) => keys.end,
     };
-    start..end.max(start)
+    let start = start.clamp(keys.start, keys.end);
+    start..end.clamp(start, keys.end)
 }
 
 struct Head<'a> {
@@ -424,7 +428,7 @@ impl Head<'_> {
                 *score = if hidden == 0 { *score } else { HIDDEN };
             }
         }
-        if self.options.causal {
+        if self.options.causal || self.options.window.is_some() {
             let seen = seen(self.shape, self.options, &(query..query + 1), keys.clone());
             scores[..seen.start - keys.start].fill(HIDDEN);
             scores[seen.end - keys.start..].fill(HIDDEN);
@@ -600,7 +604,7 @@ mod tests {
                     hidden.values[batch * hidden.batch_stride + token * hidden.query_stride + other] != 0
                 });
                 let later = options.causal && other > own;
-                let passed = options.causal && options.window.is_some_and(|window| other + window <= own);
+                let passed = options.window.is_some_and(|window| own.abs_diff(other) >= window);
                 let foreign = options.texts.is_some() && text(token) != text(other);
                 if masked || later || passed || foreign { f64::NEG_INFINITY } else { score }
             };
@@ -663,6 +667,7 @@ mod tests {
             check(shape, &full);
             check(shape, &AttentionOptions { causal: true, ..full });
             check(shape, &AttentionOptions { causal: true, window: Some(3), soft_cap: Some(2.0), ..full });
+            check(shape, &AttentionOptions { window: Some(3), ..full });
             let values: Vec<u8> = (0..batch * keys).map(|at| u8::from(at % keys > 0 && at % 3 == 0)).collect();
             let hidden = HiddenKeys { values: &values, batch_stride: keys, query_stride: 0 };
             let values = numbers(batch * heads * queries * keys, 9);
@@ -699,6 +704,7 @@ mod tests {
                 };
                 check(shape, &AttentionOptions { distances: Some(distances), ..full });
             }
+            check(shape, &AttentionOptions { window: Some(4), ..full });
         }
     }
 
@@ -738,6 +744,7 @@ mod tests {
         };
         check(shape, &AttentionOptions::full(32));
         check(shape, &AttentionOptions { causal: true, window: Some(50), ..AttentionOptions::full(32) });
+        check(shape, &AttentionOptions { window: Some(50), ..AttentionOptions::full(32) });
     }
 
     #[test]
@@ -748,5 +755,11 @@ mod tests {
         let hidden = HiddenKeys { values: &[1, 1], batch_stride: 0, query_stride: 0 };
         let options = AttentionOptions { hidden: Some(hidden), ..AttentionOptions::full(1) };
         assert_eq!(attention(view(&[1.0]), view(&[1.0, 2.0]), view(&[1.0, 3.0]), shape, &options), [2.0]);
+        // Only the first key is there, and the second query's window ends before it.
+        let shape = AttentionShape { queries: 2, ..shape };
+        let hidden = HiddenKeys { values: &[0, 1], batch_stride: 0, query_stride: 0 };
+        let options = AttentionOptions { hidden: Some(hidden), window: Some(1), ..AttentionOptions::full(1) };
+        let answers = attention(view(&[1.0, 1.0]), view(&[1.0, 2.0]), view(&[1.0, 3.0]), shape, &options);
+        assert_eq!(answers, [1.0, 2.0]);
     }
 }

@@ -10,8 +10,8 @@ use burnpipe_nn::ops::{self, AttentionScope};
 use burnpipe_nn::{Architecture, Heads, Linear, Placement};
 
 use crate::deberta_v2::{
-    DebertaSettings, DistanceVectors, Scope, Version, linear, load_encoder, load_masked_lm,
-    load_question_answerer, load_sequence_classifier, load_token_classifier, split_heads,
+    DebertaSettings, DistanceVectors, Scope, Version, load_encoder, load_masked_lm, load_question_answerer,
+    load_sequence_classifier, load_token_classifier, split_heads,
 };
 
 /// What this architecture offers.
@@ -46,15 +46,15 @@ impl DebertaSelfAttention {
     pub(crate) fn new(settings: &DebertaSettings, placement: &Placement) -> Self {
         let (size, heads) = (settings.hidden_size, settings.heads);
         let relative = settings.relative.is_some();
-        let of_heads = || settings.talking_head.then(|| linear(heads, heads, false, placement));
+        let of_heads = || settings.talking_head.then(|| Linear::with_bias(heads, heads, false, placement));
         Self {
-            in_proj: linear(size, 3 * size, false, placement),
+            in_proj: Linear::with_bias(size, 3 * size, false, placement),
             q_bias: placement.parameter([size]),
             v_bias: placement.parameter([size]),
             pos_proj: (relative && settings.content_to_position)
-                .then(|| linear(size, size, false, placement)),
+                .then(|| Linear::with_bias(size, size, false, placement)),
             pos_q_proj: (relative && settings.position_to_content)
-                .then(|| linear(size, size, true, placement)),
+                .then(|| Linear::new(size, size, placement)),
             head_logits_proj: of_heads(),
             head_weights_proj: of_heads(),
             heads,

@@ -348,7 +348,7 @@ impl DebertaV2Embeddings {
                 .position_biased_input
                 .then(|| table(settings.max_position_embeddings)),
             token_type_embeddings: (settings.type_vocab_size > 0).then(|| table(settings.type_vocab_size)),
-            embed_proj: (size != hidden).then(|| linear(size, hidden, false, placement)),
+            embed_proj: (size != hidden).then(|| Linear::with_bias(size, hidden, false, placement)),
             LayerNorm: LayerNorm::new(hidden, settings.epsilon, placement),
             vocab_size: settings.vocab_size,
             type_vocab_size: settings.type_vocab_size,
@@ -385,12 +385,6 @@ fn padding(batch: &TokenBatch, states: &Tensor<3>) -> Option<Tensor<3, Bool>> {
     let [rows, tokens, _] = states.dims();
     let hidden = batch.hidden(&states.device())?;
     Some(hidden.reshape([rows, tokens, 1]).expand(states.dims()))
-}
-
-/// A linear layer with a bias or without one.
-pub(crate) fn linear(inputs: usize, outputs: usize, bias: bool, placement: &Placement) -> Linear {
-    let layer = Linear::new(inputs, outputs, placement);
-    if bias { layer } else { Linear { bias: None, ..layer } }
 }
 
 /// A convolution over neighbouring tokens of what goes into the first layer, added to what comes out of it.

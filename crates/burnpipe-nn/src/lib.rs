@@ -44,7 +44,9 @@ pub fn run_model<R: Send>(layout: BatchLayout, run: impl FnOnce() -> R + Send) -
 }
 
 pub use activation::{Activation, ActivationLayer};
-pub use bert_encoder::{BertEncoder, BertEncoderConfig, BertLayer, PositionEmbedding, PrunedHeads};
+pub use bert_encoder::{
+    BertEncoder, BertEncoderConfig, BertLayer, PositionEmbedding, PrunedHeads, distance_scores,
+};
 pub use heads::{
     Architecture, Encoder, Heads, LoadContext, Loader, MaskedLm, QuestionAnswerer, SequenceClassifier,
     TokenClassifier,

@@ -13,7 +13,7 @@ import cases as C
 import tokenizer_files
 import tokenizer_variants as V
 from cases import Case
-from corpus import LONG
+from corpus import LONG, MIXED
 from table import BIO, FEATURES, MASKS, MIXED_LABELS, NLI, QUESTIONS, TEXTS, TOKENS, ZERO_SHOT, add
 
 SPECIALS = {"<s>": "[CLS]", "</s>": "[SEP]", "<unk>": "[UNK]", "<pad>": "[PAD]", "<mask>": "[MASK]"}
@@ -98,7 +98,7 @@ checkpoint(
 checkpoint(
     "features",
     FEATURES,
-    [*C.short_feature_cases("bert"), Case("long", [LONG])],
+    [*C.short_feature_cases("bert"), Case("long", [LONG]), Case("eight", MIXED[:8])],
     {
         "relative_attention": True,
         "pos_att_type": ["p2c"],

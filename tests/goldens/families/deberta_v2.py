@@ -13,7 +13,7 @@ import cases as C
 import tokenizer_files
 import tokenizer_variants as V
 from cases import Case
-from corpus import LONG
+from corpus import LONG, MIXED
 from table import BIO, FEATURES, MASKS, MIXED_LABELS, NLI, QUESTIONS, TEXTS, TOKENS, ZERO_SHOT, add
 
 
@@ -132,7 +132,7 @@ checkpoint(
 checkpoint(
     "features",
     FEATURES,
-    [*C.short_feature_cases("bert"), Case("long", [LONG])],
+    [*C.short_feature_cases("bert"), Case("long", [LONG]), Case("eight", MIXED[:8])],
     {**V3, "share_att_key": False, "position_buckets": -1, "max_relative_positions": 16, "hidden_act": "gelu"},
 )
 # No positions in the attention; but its kinds still divide the scores.

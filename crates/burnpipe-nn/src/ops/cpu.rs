@@ -7,7 +7,7 @@ use burn::tensor::{Bool, DType, Device, Int, Tensor};
 use burn_flex::{Flex, FlexTensor, Layout};
 use burnpipe_kernels::{
     Activation, AttentionOptions, AttentionShape, DistanceScores, Finish, Heads, HiddenKeys, Norm,
-    PackedMatrix, ScoreBias,
+    PackedMatrix, RotaryPairs, ScoreBias,
 };
 
 use super::AttentionScope;
@@ -87,12 +87,21 @@ pub(super) fn embedding(table: Tensor<2>, ids: Tensor<2, Int>) -> Tensor<3> {
 pub(super) fn layer_norm<const D: usize>(
     x: Tensor<D>,
     gamma: Tensor<1>,
-    beta: Tensor<1>,
+    beta: Option<Tensor<1>>,
     epsilon: f64,
 ) -> Tensor<D> {
-    let (gamma, beta) = (contiguous(primitive(gamma)), contiguous(primitive(beta)));
-    let norm = Norm::Layer { gamma: numbers(&gamma), beta: Some(numbers(&beta)), epsilon: epsilon as f32 };
+    let gamma = contiguous(primitive(gamma));
+    let beta = beta.map(|beta| contiguous(primitive(beta)));
+    let beta = beta.as_ref().map(numbers);
+    let norm = Norm::Layer { gamma: numbers(&gamma), beta, epsilon: epsilon as f32 };
     in_place(x, |values| norm.apply(values, None))
+}
+
+pub(super) fn rotary(x: Tensor<4>, cosines: Tensor<2>, sines: Tensor<2>) -> Tensor<4> {
+    let [_, _, heads, size] = x.dims();
+    let (cosines, sines) = (contiguous(primitive(cosines)), contiguous(primitive(sines)));
+    let (cosines, sines) = (numbers(&cosines), numbers(&sines));
+    in_place(x, |values| burnpipe_kernels::rotate(values, heads, size, cosines, sines, RotaryPairs::Halves))
 }
 
 pub(super) fn softmax<const D: usize>(x: Tensor<D>) -> Tensor<D> {
@@ -142,6 +151,7 @@ pub(super) fn attention(
             HiddenKeys { values, batch_stride, query_stride }
         }),
         causal: scope.causal,
+        window: scope.window,
         texts: scope.texts.as_deref(),
         ..AttentionOptions::full(size)
     };
