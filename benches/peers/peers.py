@@ -1,6 +1,7 @@
 """The peers of `cargo xtask bench --peers`: the same models and texts through PyTorch and ONNX Runtime.
 
     python peers.py make FOLDER [--bundled FOLDER]    models (real dimensions, seeded weights), ONNX, texts
+    python peers.py families FOLDER                   a classifier of every text-encoder family, all of one size
     python peers.py run PEER MODEL TEXTS ...          one measurement, printed as a JSON object
     python peers.py pipeline TASK MODEL TEXT          one answer by transformers' pipeline(), to time from outside
     python peers.py sgemm                             what this machine multiplies, by numpy and by torch
@@ -30,7 +31,6 @@ def words(count, rng):
 def make(folder, bundled):
     import torch
     import transformers as hf
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
     folder.mkdir(parents=True, exist_ok=True)
     small = dict(hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536)
@@ -51,20 +51,7 @@ def make(folder, bundled):
             continue
         torch.manual_seed(0)
         model_class(config).eval().save_pretrained(target)
-        roberta = config.model_type == "xlm-roberta"
-        special = ["<s>", "<pad>", "</s>", "<unk>"] if roberta else ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-        vocabulary = {word: index for index, word in enumerate(special + [f"w{index}" for index in range(WORDS)])}
-        tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>" if roberta else "[UNK]"))
-        tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-        first, last = ("<s>", "</s>") if roberta else ("[CLS]", "[SEP]")
-        tokenizer.post_processor = processors.TemplateProcessing(
-            single=f"{first} $A {last}",
-            special_tokens=[(first, vocabulary[first]), (last, vocabulary[last])],
-        )
-        names = dict(cls_token=first, sep_token=last, unk_token="<unk>" if roberta else "[UNK]")
-        names["pad_token"] = "<pad>" if roberta else "[PAD]"
-        fast = hf.PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=512, **names)
-        fast.save_pretrained(target)
+        write_tokenizer(target, roberta=config.model_type == "xlm-roberta")
         export(target, "feature-extraction" if model_class is hf.BertModel else "text-classification")
     if bundled:
         target = folder / "bundled"
@@ -74,6 +61,10 @@ def make(folder, bundled):
                 if file.is_file():
                     (target / file.name).write_bytes(file.read_bytes())
             export(target, "token-classification")
+    write_texts(folder)
+
+
+def write_texts(folder):
     rng = random.Random(0)
     texts = {
         "16": [words(14, rng)],
@@ -83,6 +74,72 @@ def make(folder, bundled):
     }
     for name, rows in texts.items():
         (folder / f"{name}.txt").write_text("\n".join(rows) + "\n")
+
+
+def write_tokenizer(target, roberta):
+    """One token per word, with BERT's special tokens or RoBERTa's."""
+    import transformers as hf
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    special = ["<s>", "<pad>", "</s>", "<unk>"] if roberta else ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    vocabulary = {word: index for index, word in enumerate(special + [f"w{index}" for index in range(WORDS)])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>" if roberta else "[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    first, last = ("<s>", "</s>") if roberta else ("[CLS]", "[SEP]")
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{first} $A {last}",
+        special_tokens=[(first, vocabulary[first]), (last, vocabulary[last])],
+    )
+    names = dict(cls_token=first, sep_token=last, unk_token="<unk>" if roberta else "[UNK]")
+    names["pad_token"] = "<pad>" if roberta else "[PAD]"
+    fast = hf.PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=512, **names)
+    fast.save_pretrained(target)
+
+
+# What every family is measured at; each config gets the names that it has of these.
+LAYERS, HIDDEN, HEADS, INNER, VOCABULARY = 4, 768, 12, 3072, 30_522
+SIZES = {
+    "hidden_size": HIDDEN, "d_model": HIDDEN, "dim": HIDDEN,
+    "num_hidden_layers": LAYERS, "n_layer": LAYERS, "n_layers": LAYERS, "encoder_layers": LAYERS, "decoder_layers": LAYERS,
+    "num_attention_heads": HEADS, "n_head": HEADS, "n_heads": HEADS, "encoder_attention_heads": HEADS,
+    "decoder_attention_heads": HEADS,
+    "intermediate_size": INNER, "d_inner": INNER, "hidden_dim": INNER, "encoder_ffn_dim": INNER, "decoder_ffn_dim": INNER,
+    "vocab_size": VOCABULARY,
+}
+FAMILIES = [
+    "albert", "bart", "bert", "camembert", "deberta", "deberta-v2", "distilbert", "electra", "longformer", "mobilebert",
+    "modernbert", "mpnet", "roberta", "xlm-roberta", "xlnet",
+]
+# What the published base models of a family have and its config's defaults do not.
+USUAL = {
+    "deberta": dict(relative_attention=True, pos_att_type=["c2p", "p2c"], position_biased_input=False, type_vocab_size=0),
+    "deberta-v2": dict(
+        relative_attention=True, pos_att_type=["p2c", "c2p"], position_biased_input=False, type_vocab_size=0,
+        position_buckets=256, share_att_key=True, norm_rel_ebd="layer_norm",
+    ),
+    "electra": dict(embedding_size=HIDDEN),
+    "longformer": dict(attention_window=512),
+    "mobilebert": dict(num_hidden_layers=24, hidden_size=512, intermediate_size=512, num_attention_heads=4),
+    "modernbert": dict(intermediate_size=1152, pad_token_id=0, bos_token_id=2, eos_token_id=3, cls_token_id=2, sep_token_id=3),
+}
+
+
+def families(folder):
+    import torch
+    import transformers as hf
+
+    for model_type in FAMILIES:
+        target = folder / "families" / model_type
+        if (target / "tokenizer.json").exists():
+            continue
+        config_class = type(hf.AutoConfig.for_model(model_type))
+        known = set(config_class().to_dict()) | set(config_class.attribute_map)
+        sizes = {name: value for name, value in SIZES.items() if name in known and name not in config_class.attribute_map}
+        config = config_class(**{**sizes, **USUAL.get(model_type, {})})
+        torch.manual_seed(0)
+        hf.AutoModelForSequenceClassification.from_config(config).eval().save_pretrained(target)
+        write_tokenizer(target, roberta=config.pad_token_id == 1)
+    write_texts(folder)
 
 
 def export(target, task):
@@ -212,6 +269,8 @@ def main():
     making = commands.add_parser("make")
     making.add_argument("folder", type=Path)
     making.add_argument("--bundled", type=Path)
+    related = commands.add_parser("families")
+    related.add_argument("folder", type=Path)
     running = commands.add_parser("run")
     running.add_argument("peer", choices=["torch", "torch-compile", "onnxruntime"])
     running.add_argument("model", type=Path)
@@ -231,6 +290,8 @@ def main():
     arguments = parser.parse_args()
     if arguments.command == "make":
         make(arguments.folder, arguments.bundled)
+    elif arguments.command == "families":
+        families(arguments.folder)
     elif arguments.command == "pipeline":
         answer(arguments)
     elif arguments.command == "sgemm":

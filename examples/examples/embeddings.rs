@@ -18,7 +18,7 @@ fn main() -> anyhow::Result<()> {
     let embed = FeatureExtraction::from_pretrained(&model)?.with_batch_size(16);
     let mut options = FeatureExtractionOptions {
         pooling: Some(Pooling::Mean),
-        normalize: Some(true),
+        normalize: true,
         ..FeatureExtractionOptions::default()
     };
     options.tokenizer.truncation = burnpipe::Truncation::LongestFirst;

@@ -276,6 +276,28 @@ def short_text_cases(model_type: str, *, pairs: bool = True) -> list[Case]:
     return cases
 
 
+def pair_cases() -> list[Case]:
+    """What rerankers and other models of pairs are asked: many pairs, in each of the shapes they may have."""
+    pairs: list[Any] = [{"text": MIXED[7], "text_pair": text} for text in MIXED] + [*PAIRS, LONG_PAIR]
+    lists = [[[pair["text"], pair["text_pair"]]] for pair in pairs]
+    return [
+        Case("pairs", pairs),
+        Case("pairs_all", pairs, {"top_k": None}),
+        Case("pairs_none", pairs, {"function_to_apply": "none"}),
+        Case("pairs_none_all", pairs[:4], {"function_to_apply": "none", "top_k": None}),
+        Case("pairs_sigmoid", pairs[:4], {"function_to_apply": "sigmoid", "top_k": None}),
+        Case("pairs_softmax", pairs[:4], {"function_to_apply": "softmax", "top_k": None}),
+        Case("pairs_truncated", [LONG_PAIR, *pairs[:9]], {"truncation": True, "max_length": 26, "function_to_apply": "none"}),
+        Case("lists_of_pairs", lists),
+        Case("lists_of_pairs_none", lists[:9], {"function_to_apply": "none", "top_k": None}),
+        Case("lists_objects_and_texts", [lists[0], pairs[1], MIXED[2], lists[3], *MIXED[:5]], {"top_k": None}),
+        Case("pair_without_its_list", [["What?", "Berlin"]], error=True),
+        Case("two_pairs_in_a_list", [[["What?", "Berlin"], ["Where?", "Paris"]]], error=True),
+        Case("three_texts_in_a_list", [[["What?", "Berlin", "Paris"]]], error=True),
+        Case("pair_without_text", [{"text_pair": "Berlin"}], error=True),
+    ]
+
+
 def feature_cases(model_type: str, *, limit: bool = True) -> list[Case]:
     """Everything that the call of feature-extraction takes."""
     short = MIXED[0]
@@ -339,6 +361,114 @@ def masked(mask: str) -> list[str]:
     ]
 
 
+def mask_cases(mask: str, *, limit: bool = True, pair: bool = True) -> list[Case]:
+    """Everything that the call of fill-mask takes.
+
+    `limit`: the tokenizer has a model_max_length and the model can hold no more than that. `pair`: the tokenizer
+    takes a second text.
+    """
+    texts = masked(mask)
+    pad, sep = ("[PAD]", "[SEP]") if mask == "[MASK]" else ("<pad>", "</s>")
+    two = [f"{mask} visited {mask} in March 2019.", f"Berlin {mask}{mask}"]
+    far = f"I live in {mask}. " + " ".join(["The food was good."] * 9)
+    cases = [
+        Case("default", texts),
+        Case("alone", texts[:1]),
+        Case("top_k_1", texts[:4], {"top_k": 1}),
+        Case("top_k_2", texts[:4], {"top_k": 2}),
+        Case("top_k_12", texts[:4], {"top_k": 12}),
+        Case("top_k_0", texts[:2], {"top_k": 0}),
+        Case("top_k_0_two_masks", two, {"top_k": 0}),
+        Case("top_k_null", texts[:2], {"top_k": None}),
+        Case("two_masks", two, {"top_k": 3}),
+        Case("one_and_two_masks", [texts[0], *two, texts[1]], {"top_k": 2}),
+        Case("many_masks", [mask * 7, f"{mask} {mask}, {mask}."], {"top_k": 1}),
+        Case("alone_two_masks", two[:1], {"top_k": 2}),
+        Case("unicode", [f"{text} {mask}" for text in UNICODE], {"top_k": 2}),
+        Case("unicode_before", [f"{mask}{text}" for text in UNICODE], {"top_k": 1}),
+        Case("control", [f"{text} {mask}" for text in CONTROL], {"top_k": 2}),
+        Case("unknown_words", [f"{mask} {text}" for text in UNKNOWN], {"top_k": 2}),
+        Case("special_tokens", [f"a {mask} in {sep} Paris {pad} x {pad}{pad}"], {"top_k": 3}),
+        Case("special_tokens_two_masks", [f"{sep}{mask} x {pad} {mask}"], {"top_k": 2}),
+        Case("spaces", [f"  {mask}  in   Paris  ", f"\t{mask}\n"], {"top_k": 2}),
+        Case("targets", texts[:3], {"targets": ["the", "in"]}),
+        Case("targets_text", texts[:3], {"targets": "the"}),
+        Case("targets_alone", texts[:1], {"targets": ["the", "in", "of"]}),
+        Case("targets_null", texts[:2], {"targets": None}),
+        Case("targets_twice", texts[:2], {"targets": ["the", "in", "the"]}),
+        Case("targets_top_k_1", texts[:3], {"targets": ["the", "in", "of"], "top_k": 1}),
+        Case("targets_top_k_0", texts[:2], {"targets": ["the", "in", "of"], "top_k": 0}),
+        Case("targets_top_k_100", texts[:2], {"targets": ["the", "in", "of"], "top_k": 100}),
+        Case("targets_7", texts[:3], {"targets": ["the", "in", "of", "a", "at", "and", "is"]}),
+        Case("targets_two_masks", two, {"targets": ["the", "in", "of"]}),
+        Case("targets_in_pieces", texts[:3], {"targets": ["Unbelievable", "Düsseldorf", "two words"]}),
+        Case("targets_with_space", texts[:3], {"targets": [" the", "the ", "\u0120the", "\u2581the"]}),
+        Case("targets_unknown", texts[:3], {"targets": ["☃", "ꙮ", "我"]}),
+        Case("targets_upper_case", texts[:3], {"targets": ["THE", "Paris"]}),
+        Case("targets_special", texts[:3], {"targets": [pad, sep, mask, "the"]}),
+        Case("targets_special_two_masks", two, {"targets": [pad, sep, mask, "the"]}),
+        Case("targets_one_empty", texts[:2], {"targets": ["", "the"]}),
+        Case("truncation", [far], {"tokenizer_kwargs": {"truncation": True, "max_length": 16}}),
+        Case("max_length_alone", [far], {"tokenizer_kwargs": {"max_length": 16}}),
+        Case(
+            "truncation_sides",
+            [f"{LONG} {mask}", mask],
+            {"tokenizer_kwargs": {"truncation": "only_first", "max_length": 200, "truncation_side": "left"}},
+            error=True,  # no argument of this version's tokenizers
+        ),
+        Case("padding", texts[:3], {"tokenizer_kwargs": {"padding": "max_length", "max_length": 42}}),
+        Case(
+            "padding_left",
+            texts[:2],
+            {"tokenizer_kwargs": {"padding": "max_length", "max_length": 21, "padding_side": "left"}},
+        ),
+        Case("padding_multiple", texts[:2], {"tokenizer_kwargs": {"padding": True, "pad_to_multiple_of": 8}}),
+        Case("no_special_tokens", texts[:4], {"tokenizer_kwargs": {"add_special_tokens": False}}),
+        Case(
+            "no_mask_nor_type_ids",
+            texts[:2],
+            {"tokenizer_kwargs": {"return_attention_mask": False, "return_token_type_ids": False}},
+        ),
+        Case("tokenizer_kwargs_null", texts[:2], {"tokenizer_kwargs": None}),
+        Case("in_a_list", [[texts[0]]]),
+        Case("no_mask", ["Paris"], error=True),
+        Case("one_without_mask", [texts[0], "Paris"], error=True),
+        Case("empty", [""], error=True),
+        Case("blank", [" "], error=True),
+        Case("cut_off_mask", [f"Paris is a city in {mask}."], {"tokenizer_kwargs": {"max_length": 4}}, error=True),
+        Case("split_mask", [mask], {"tokenizer_kwargs": {"split_special_tokens": True}}, error=True),
+        Case("over_the_limit", [f"{LONG} {LONG_2} {mask}"], error=True),
+        Case("top_k_past_vocabulary", texts[:1], {"top_k": 100_000}, error=True),
+        Case("top_k_negative", texts[:1], {"top_k": -1}, error=True),
+        Case("top_k_text", texts[:1], {"top_k": "3"}, error=True),
+        Case("top_k_float", texts[:1], {"top_k": 2.5}, error=True),
+        Case("targets_none", texts[:1], {"targets": []}, error=True),
+        Case("targets_empty", texts[:1], {"targets": ""}, error=True),
+        Case("targets_empty_in_list", texts[:1], {"targets": ["", ""]}, error=True),
+        Case("targets_number", texts[:1], {"targets": [5]}, error=True),
+        Case("not_a_text", [5], error=True),
+        Case("an_object", [{"text": texts[0]}], error=True),
+        Case("unknown_parameter", texts[:1], {"topk": 3}, error=True),
+        Case("unknown_tokenizer_argument", texts[:1], {"tokenizer_kwargs": {"truncate": True}}, error=True),
+    ]
+    if limit:
+        cases += [
+            Case("truncation_default_limit", [f"{mask} {LONG} {LONG_2}"], {"tokenizer_kwargs": {"truncation": True}}),
+            Case(
+                "truncation_false",
+                [f"{mask} {LONG} {LONG_2}"],
+                {"tokenizer_kwargs": {"truncation": False}},
+                error=True,
+            ),
+        ]
+    if pair:
+        cases += [
+            Case("text_pair", texts[:2], {"tokenizer_kwargs": {"text_pair": "Berlin"}}),
+            Case("text_pair_mask", ["Paris", texts[0]], {"tokenizer_kwargs": {"text_pair": mask}, "top_k": 2}),
+        ]
+    return cases
+
+
 def short_mask_cases(mask: str) -> list[Case]:
     """For checkpoints that vary the model rather than the task fill-mask."""
     texts = masked(mask)
@@ -349,6 +479,8 @@ def short_mask_cases(mask: str) -> list[Case]:
         Case("targets", texts[:3], {"targets": ["the", "in"]}),
     ]
 
+
+TOPICS: list[str] = ["food", "movie", "Berlin", "music", "sport", "workers", "river", "love", "baby", "eggs", "office", "bread"]
 
 CONTEXT: str = (
     "Angela Merkel visited Paris in March 2019 with the president of France. Sarah Connor lives in Los Angeles, California. "
@@ -366,6 +498,88 @@ QUESTIONS: list[dict[str, str]] = [
 ]
 
 
+LONG_CONTEXTS: list[dict[str, str]] = [
+    {"question": "Who lives near the river bank?", "context": LONG + " " + LONG_2},
+    {"question": "Where was the service excellent?", "context": LONG_2},
+    {"question": "Quelle est la capitale?", "context": "  " + LONG},
+]
+
+
+def question_cases(model_type: str) -> list[Case]:
+    """Everything that the call of question-answering takes.
+
+    The tokenizer's model_max_length is to be about 70, and the model must hold 112 tokens.
+    """
+    one, two = QUESTIONS[0], QUESTIONS[1]
+    windows = {"max_seq_len": 48, "doc_stride": 10}
+    odd = [{"question": "Which city?", "context": text} for text in UNICODE]
+    cases = [
+        Case("default", QUESTIONS),
+        Case("eight", [*QUESTIONS[1:6], *LONG_CONTEXTS]),
+        Case("one", [one]),
+        Case("lists", [{"question": ["Who?", "Where?", "When?"], "context": [CONTEXT, CONTEXT[:71], "In 1998."]}]),
+        Case("lists_of_one", [{"question": ["Who?"], "context": [CONTEXT]}]),
+        Case("top_k_1", [one, two], {"top_k": 1}),
+        Case("top_k_2", QUESTIONS[:5], {"top_k": 2}),
+        Case("top_k_10", [one, QUESTIONS[2]], {"top_k": 10}),
+        Case("top_k_one_input", [one], {"top_k": 3}),
+        Case("topk", [one, two], {"topk": 3}),
+        Case("top_k_beats_topk", [one, two], {"topk": 3, "top_k": 2}),
+        Case("nulls", [one, two], {"top_k": None, "topk": None, "doc_stride": None, "max_seq_len": None, "align_to_words": None}),
+        Case("max_answer_len_1", QUESTIONS, {"max_answer_len": 1}),
+        Case("max_answer_len_3", QUESTIONS[:4], {"max_answer_len": 3, "top_k": 3}),
+        Case("max_answer_len_100", QUESTIONS[:4], {"max_answer_len": 100}),
+        Case("windows_default", LONG_CONTEXTS),
+        Case("windows", LONG_CONTEXTS, windows),
+        Case("windows_top_k", LONG_CONTEXTS, {**windows, "top_k": 4}),
+        Case("windows_stride_0", LONG_CONTEXTS, {"max_seq_len": 50, "doc_stride": 0, "top_k": 2}),
+        Case("windows_default_stride", LONG_CONTEXTS[1:], {"max_seq_len": 70}),
+        Case("windows_impossible", LONG_CONTEXTS, {**windows, "handle_impossible_answer": True, "top_k": 3}),
+        Case("window_too_small", [two], {"max_seq_len": 3}),
+        Case("max_seq_len_112", LONG_CONTEXTS[:2], {"max_seq_len": 112}),
+        Case("impossible", QUESTIONS, {"handle_impossible_answer": True}),
+        Case("impossible_top_k", QUESTIONS[:5], {"handle_impossible_answer": True, "top_k": 3}),
+        Case("impossible_false", [one], {"handle_impossible_answer": False}),
+        Case("not_aligned", QUESTIONS, {"align_to_words": False}),
+        Case("not_aligned_top_k", QUESTIONS[:4], {"align_to_words": False, "top_k": 4}),
+        Case("not_aligned_windows", LONG_CONTEXTS, {**windows, "align_to_words": False, "top_k": 2}),
+        Case("not_aligned_impossible", QUESTIONS[:4], {"align_to_words": False, "handle_impossible_answer": True}),
+        Case("max_question_len", [one, two], {"max_question_len": 2}),
+        Case("unicode", odd),
+        Case("unicode_not_aligned", odd, {"align_to_words": False}),
+        Case("control", [{"question": "Who\u0000?", "context": text} for text in CONTROL]),
+        Case("unknown", [{"question": "☃?", "context": text} for text in UNKNOWN[:2]]),
+        Case("special_tokens", [{"question": "Who is [CLS] <s>?", "context": text} for text in specials(model_type)]),
+        Case("same_text_twice", [{"question": "Who?", "context": "Paris PARIS paris Berlin berlin Paris"}], {"top_k": 2}),
+        Case("blank", [{"question": "Who?", "context": " \n "}], {"handle_impossible_answer": True, "top_k": 3}),
+        Case("spaces", [{"question": " ", "context": "  Paris   is \n nice  "}, {"question": "?", "context": "Sarah\tConnor"}]),
+        Case("padding_true", [two, LONG_CONTEXTS[1]], {**windows, "padding": True}),
+        Case("padding_longest", [two, LONG_CONTEXTS[1]], {**windows, "padding": "longest", "top_k": 2}),
+        Case("padding_do_not", [two, LONG_CONTEXTS[1]], {**windows, "padding": "do_not_pad"}),
+        Case("padding_false", [two], {"padding": False}),
+        Case("empty_question", [{"question": "", "context": "Paris"}], {}, error=True),
+        Case("empty_context", [one, {"question": "Who?", "context": ""}], {}, error=True),
+        Case("null_context", [{"question": "Who?", "context": None}], {}, error=True),
+        Case("no_context", [{"question": "Who?"}], {}, error=True),
+        Case("no_question", [{"context": "Paris"}], {}, error=True),
+        Case("unknown_key", [{**one, "answer": "Paris"}], {}, error=True),
+        Case("text", ["Who?"], {}, error=True),
+        Case("texts", ["Who?", CONTEXT], {}, error=True),
+        Case("pairs_in_lists", [["Who?", CONTEXT], ["Where?", CONTEXT]], {}, error=True),
+        Case("lists_among_others", [one, {"question": ["Who?"], "context": ["Paris"]}], {}, error=True),
+        Case("top_k_0", [one], {"top_k": 0}, error=True),
+        Case("topk_0", [one], {"topk": 0}, error=True),
+        Case("max_answer_len_0", [one], {"max_answer_len": 0}, error=True),
+        Case("stride_over_length", [one], {"max_seq_len": 20, "doc_stride": 21}, error=True),
+        Case("stride_over_default_length", [one], {"doc_stride": 300}, error=True),
+        Case("stride_negative", [one], {"doc_stride": -1}, error=True),
+        Case("question_too_long", [{"question": LONG, "context": CONTEXT}], {}, error=True),
+        Case("bad_padding", [one], {"padding": "shortest"}, error=True),
+        Case("over_the_limit", [LONG_CONTEXTS[0]], {"max_seq_len": 4000}, error=True),
+    ]
+    return cases
+
+
 def short_question_cases() -> list[Case]:
     """For checkpoints that vary the model rather than the task question-answering."""
     return [
@@ -374,6 +588,73 @@ def short_question_cases() -> list[Case]:
         Case("windows", QUESTIONS[:3], {"max_seq_len": 60, "doc_stride": 12, "max_question_len": 20}),
         Case("impossible", QUESTIONS[:4], {"handle_impossible_answer": True, "top_k": 2}),
     ]
+
+
+def zero_shot_cases(*, limit: bool = True) -> list[Case]:
+    """Everything that the call of zero-shot-classification takes.
+
+    `limit`: the tokenizer has a model_max_length of about 36, and the model can hold about 60 tokens.
+    """
+    labels = ["food", "travel", "politics"]
+    cases = [
+        Case("default", MIXED, {"candidate_labels": labels}),
+        Case("multi_label", MIXED, {"candidate_labels": labels, "multi_label": True}),
+        Case("multi_label_false", MIXED[:3], {"candidate_labels": labels, "multi_label": False}),
+        Case("multi_label_null", MIXED[:2], {"candidate_labels": labels, "multi_label": None}),
+        Case("multi_class", MIXED[:3], {"candidate_labels": labels, "multi_class": True}),
+        Case("multi_class_beats_multi_label", MIXED[:2], {"candidate_labels": labels, "multi_class": False, "multi_label": True}),
+        Case("multi_class_null", MIXED[:2], {"candidate_labels": labels, "multi_class": None, "multi_label": True}),
+        Case("one_input", MIXED[:1], {"candidate_labels": labels}),
+        Case("one_label", MIXED[:4], {"candidate_labels": ["food"]}),
+        Case("one_label_in_text", MIXED[:4], {"candidate_labels": "food"}),
+        Case("one_label_multi", MIXED[:2], {"candidate_labels": ["food"], "multi_label": True}),
+        Case("two_labels", MIXED[:4], {"candidate_labels": ["gut", "schlecht"]}),
+        Case("twelve_labels", MIXED[:4], {"candidate_labels": TOPICS}),
+        Case("twelve_labels_multi", MIXED[2:5], {"candidate_labels": TOPICS, "multi_label": True}),
+        Case("text_of_labels", MIXED[:4], {"candidate_labels": "food, travel,politics"}),
+        Case("text_of_labels_trimmed", MIXED[:3], {"candidate_labels": "  food ,\u00a0travel\u3000,,\tpolitics\n, ,\x1cnew york\x1f"}),
+        Case("label_with_comma", MIXED[:3], {"candidate_labels": ["food, drink", "travel"]}),
+        Case("labels_untrimmed", MIXED[:3], {"candidate_labels": [" food ", "food", "travel"]}),
+        Case("same_label_twice", MIXED[:3], {"candidate_labels": ["food", "travel", "food"]}),
+        Case("empty_label", MIXED[:3], {"candidate_labels": ["", "travel"]}),
+        Case("unicode_labels", UNICODE[:8], {"candidate_labels": ["Größe", "北京", "e\u0301tude", "😀", "القاهرة"]}),
+        Case("unicode", UNICODE + CONTROL, {"candidate_labels": labels}),
+        Case("unknown_words", UNKNOWN, {"candidate_labels": ["ꙮ", "ჯორჯია", "☃ food"]}),
+        Case("blank_text", [" ", "\n"], {"candidate_labels": labels}),
+        Case("template", MIXED[:4], {"candidate_labels": labels, "hypothesis_template": "Dieser Text handelt von {}."}),
+        Case("template_only", MIXED[:4], {"candidate_labels": labels, "hypothesis_template": "{}"}),
+        # A hypothesis of no words is still the second text of a pair.
+        Case("template_only_empty_label", MIXED[:4], {"candidate_labels": ["", "food"], "hypothesis_template": "{}"}),
+        Case("template_twice", MIXED[:4], {"candidate_labels": labels, "hypothesis_template": "{0} is {0}."}),
+        Case("template_braces", MIXED[:4], {"candidate_labels": labels, "hypothesis_template": "{{{}}} is {{0}}"}),
+        Case("template_only_braces", MIXED[:2], {"candidate_labels": labels, "hypothesis_template": "{{}} is good"}),
+        Case("label_with_braces", MIXED[:2], {"candidate_labels": ["{0} food", "{}"], "hypothesis_template": "{}!"}),
+        Case("no_placeholder", MIXED[:1], {"candidate_labels": labels, "hypothesis_template": "This is it."}, error=True),
+        Case("label_is_the_placeholder", MIXED[:1], {"candidate_labels": ["{}"]}, error=True),
+        Case("empty_template", MIXED[:1], {"candidate_labels": labels, "hypothesis_template": ""}, error=True),
+        Case("template_two_fields", MIXED[:1], {"candidate_labels": labels, "hypothesis_template": "{} is {}"}, error=True),
+        Case("template_second", MIXED[:1], {"candidate_labels": labels, "hypothesis_template": "{1}"}, error=True),
+        Case("template_name", MIXED[:1], {"candidate_labels": labels, "hypothesis_template": "{label}"}, error=True),
+        Case("template_mixed", MIXED[:1], {"candidate_labels": labels, "hypothesis_template": "{} {0}"}, error=True),
+        Case("template_open", MIXED[:1], {"candidate_labels": labels, "hypothesis_template": "about {"}, error=True),
+        Case("template_close", MIXED[:1], {"candidate_labels": labels, "hypothesis_template": "about {} }"}, error=True),
+        Case("template_null", MIXED[:1], {"candidate_labels": labels, "hypothesis_template": None}, error=True),
+        Case("no_labels", MIXED[:1], {"candidate_labels": []}, error=True),
+        Case("no_labels_in_text", MIXED[:1], {"candidate_labels": " , "}, error=True),
+        Case("labels_null", MIXED[:1], {"candidate_labels": None}, error=True),
+        Case("labels_left_out", MIXED[:1], {}, error=True),
+        Case("empty_text", [""], {"candidate_labels": labels}, error=True),
+        Case("too_long", [LONG], {"candidate_labels": [LONG]}, error=True),
+        Case("no_inputs", [], {"candidate_labels": labels}),
+    ]
+    if limit:
+        cases += [
+            Case("long_truncated", [LONG, LONG_2, MIXED[2]], {"candidate_labels": labels}),
+            Case("long_truncated_multi", [LONG, LONG_2], {"candidate_labels": labels, "multi_label": True}),
+            # The hypothesis alone is over the limit: nothing is cut.
+            Case("hypothesis_over_the_limit", ["Hi", "Paris."], {"candidate_labels": [MIXED[2], "food"]}),
+        ]
+    return cases
 
 
 def short_zero_shot_cases() -> list[Case]:

@@ -13,7 +13,23 @@ import cases as C
 import tokenizer_variants as V
 import weights as W
 from cases import Case
-from table import BIO, CHECKPOINTS, FEATURES, MIXED_LABELS, TEXTS, TOKENS, Checkpoint, add, like, pick, short_copy
+from table import (  # noqa: F401
+    BIO,
+    CHECKPOINTS,
+    FEATURES,
+    MASKS,
+    MIXED_LABELS,
+    NLI,
+    QUESTIONS,
+    TEXTS,
+    TOKENS,
+    ZERO_SHOT,
+    Checkpoint,
+    add,
+    like,
+    pick,
+    short_copy,
+)
 
 BERT: dict[str, Any] = dict(
     hidden_size=36,
@@ -385,6 +401,149 @@ add(
     C.feature_cases("xlm-roberta"),
     config={**XLMR, "hidden_size": 20, "num_attention_heads": 4, "hidden_act": "gelu_pytorch_tanh"},
     tokenizer={"model_max_length": 24},
+)
+
+# --- pairs: rerankers, and several labels at once --------------------------------------------------------------------
+
+add(
+    "bert-reranker",
+    TEXTS,
+    C.pair_cases(),
+    config={**SMALL, "hidden_act": "gelu", "max_position_embeddings": 90},
+    labels=["LABEL_0"],
+    tokenizer={"model_max_length": 40},
+)
+add(
+    "bert-pairs-multi-label",
+    TEXTS,
+    C.pair_cases(),
+    config={**SMALL, "hidden_act": "gelu", "max_position_embeddings": 90, "problem_type": "multi_label_classification"},
+    labels=["relevant", "neu", "richtig"],
+)
+add("xlm-roberta-reranker", TEXTS, C.pair_cases(), config={**XLMR_SMALL, "max_position_embeddings": 150}, labels=["LABEL_0"])
+# --- questions ------------------------------------------------------------------------------------------------------
+
+# Where there are fewer spans than wanted, Python adds spans of score 0 in no certain order: here one alone, the empty one.
+ALL_SPANS = Case("top_k_over_all", [C.QUESTIONS[5], {"question": "?", "context": "x y z"}], {"top_k": 30})
+add(
+    "bert-questions",
+    QUESTIONS,
+    [*C.question_cases("bert"), ALL_SPANS],
+    config={**BERT, "hidden_act": "gelu", "max_position_embeddings": 112},
+    tokenizer={"model_max_length": 70},
+)
+PADDED_QUESTIONS = [
+    Case("padding_max_length", C.QUESTIONS[1:4], {"padding": "max_length", "max_seq_len": 48, "doc_stride": 10})
+]
+# Here the text stands first, and the question behind it. Python moves the answers by the padding tokens, which is of no
+# use and left out, as are spans of score 0, which have no certain order.
+add(
+    "bert-questions-left",
+    QUESTIONS,
+    [
+        case
+        for case in C.question_cases("bert")
+        if case.name not in ("padding_true", "padding_longest", "special_tokens", "blank")
+    ],
+    config={**BERT, "hidden_act": "gelu_new", "max_position_embeddings": 112, "type_vocab_size": 3},
+    tokenizer={"model_max_length": 70, "padding_side": "left", "lower_case": False},
+)
+add(
+    "bert-questions-cased",
+    QUESTIONS,
+    [*C.short_question_cases(), *PADDED_QUESTIONS],
+    config={**SMALL, "hidden_act": "relu", "max_position_embeddings": 400, "position_embedding_type": "relative_key"},
+    tokenizer={"lower_case": False, "truncation_side": "left"},
+)
+
+# --- zero-shot-classification ----------------------------------------------------------------------------------------
+
+add(
+    "bert-zero-shot",
+    ZERO_SHOT,
+    C.zero_shot_cases(),
+    config={**BERT, "hidden_act": "gelu"},
+    labels=NLI,
+    tokenizer={"model_max_length": 36},
+    spread=4.0,
+)
+# The first label: the last one is then what it is compared with.
+add(
+    "roberta-zero-shot",
+    ZERO_SHOT,
+    C.zero_shot_cases(limit=False),
+    config={**ROBERTA, "hidden_act": "gelu", "max_position_embeddings": 190},
+    labels=["ENTAILMENT", "Neutral", "Contradiction"],
+    tokenizer={"model_max_length": 60},
+    spread=4.0,
+)
+add(
+    "bert-zero-shot-two-classes",
+    ZERO_SHOT,
+    C.short_zero_shot_cases(),
+    config={**SMALL, "hidden_act": "relu"},
+    labels=["entailment", "not_entailment"],
+    spread=4.0,
+)
+# No label is called entailment: the last is.
+add(
+    "bert-zero-shot-other-names",
+    ZERO_SHOT,
+    C.short_zero_shot_cases(),
+    config={**SMALL, "hidden_act": "gelu"},
+    labels=["nein", "vielleicht", "no entailment", "ja"],
+    spread=4.0,
+)
+add("bert-zero-shot-default-labels", ZERO_SHOT, C.short_zero_shot_cases(), config={**SMALL, "hidden_act": "silu"}, spread=4.0)
+add("bert-zero-shot-one-class", ZERO_SHOT, C.short_zero_shot_cases(), config={**SMALL, "hidden_act": "silu"}, labels=["entailment"], spread=4.0)
+# Two begin with it: the first of the file's `label2id` is taken, whatever the ids are.
+add(
+    "bert-zero-shot-label2id",
+    ZERO_SHOT,
+    C.short_zero_shot_cases(),
+    config={**SMALL, "hidden_act": "gelu"},
+    labels=["entail", "Entailed", "neutral", "no", "entailment"],
+    rewrite=[V.set_config(label2id={"no": 3, "neutral": 2, "Entailed": 1, "entailment": 4, "entail": 0})],
+    spread=4.0,
+)
+# `label2id` has other labels than `id2label`.
+add(
+    "bert-zero-shot-label2id-differs",
+    ZERO_SHOT,
+    C.short_zero_shot_cases(),
+    config={**SMALL, "hidden_act": "gelu"},
+    labels=["entailment", "b", "c"],
+    rewrite=[V.set_config(label2id={"x": 0, "ENTAILS": 1, "z": 2})],
+    spread=4.0,
+)
+add("distilbert-zero-shot", ZERO_SHOT, C.short_zero_shot_cases(), config={**DISTIL_SMALL, "activation": "relu"}, labels=NLI, spread=4.0)
+add("xlm-roberta-zero-shot", ZERO_SHOT, C.short_zero_shot_cases(), config={**XLMR_SMALL, "hidden_act": "gelu"}, labels=NLI, spread=4.0)
+add(
+    "distilbert-questions",
+    QUESTIONS,
+    C.short_question_cases(),
+    config={**DISTIL, "activation": "gelu", "max_position_embeddings": 120},
+    tokenizer={"model_max_length": 100, "lower_case": False},
+)
+add(
+    "roberta-questions",
+    QUESTIONS,
+    C.question_cases("roberta"),
+    config={**ROBERTA, "hidden_act": "gelu", "max_position_embeddings": 116},
+    tokenizer={"model_max_length": 74, "add_prefix_space": True},
+)
+add(
+    "roberta-questions-no-prefix-space",
+    QUESTIONS,
+    C.short_question_cases(),
+    config={**ROBERTA_SMALL, "max_position_embeddings": 400, "hidden_act": "silu", "type_vocab_size": 2},
+)
+add(
+    "xlm-roberta-questions",
+    QUESTIONS,
+    C.short_question_cases(),
+    config={**XLMR, "max_position_embeddings": 140, "hidden_act": "gelu_new"},
+    tokenizer={"model_max_length": 110},
 )
 
 # --- weight files ---------------------------------------------------------------------------------------------------

@@ -153,6 +153,11 @@ def call(pipe: Any, case: Case) -> Any:
         return pipe(copy["inputs"], batch_size=1, **copy["params"])
 
 
+def answering(spec: Checkpoint, folder: Path) -> Any:
+    """What answers the checkpoint's cases."""
+    return load(spec.task, folder) if spec.answer is None else spec.answer(folder)
+
+
 def load(task: str, folder: Path, dtype: torch.dtype = torch.float32) -> Any:
     return pipeline(task, model=str(folder), torch_dtype=dtype, device="cpu")
 
@@ -223,7 +228,7 @@ def write_cases(path: Path, header: dict[str, Any], entries: list[dict[str, Any]
 def generate(spec: Checkpoint, root: Path) -> None:
     folder = root / "models" / spec.name
     write_checkpoint(spec, folder)
-    pipe = load(spec.task, folder)
+    pipe = answering(spec, folder)
     digits = 7 if spec.task == FEATURES else 9  # 9 are enough for every f32
     entries = answers(pipe, spec.cases, digits, spec.name)
     header = {
@@ -233,7 +238,7 @@ def generate(spec: Checkpoint, root: Path) -> None:
         "transformers": VERSION,
     }
     write_cases(root / spec.case_path, header, entries)
-    size = sum(file.stat().st_size for file in folder.iterdir())
+    size = sum(file.stat().st_size for file in folder.rglob("*"))
     assert size <= 300_000, f"{spec.name} has {size} bytes"
     print(f"{spec.name}: {len(entries)} cases, {size // 1000} kB")
     if spec.same_as is not None:
@@ -253,7 +258,7 @@ def find_seeds(chosen: list[Checkpoint]) -> None:
             folder = Path(scratch) / "model"
             for seed in [spec.seed, *range(1, 200)]:
                 write_checkpoint(dataclasses.replace(spec, seed=seed), folder)
-                pipe = load(spec.task, folder)
+                pipe = answering(spec, folder)
                 entries = run_cases(pipe, spec.cases, None, spec.name)
                 if next(fragile_cases(pipe, spec.cases, entries), None) is None:
                     print(f'    "{spec.name}": {seed},', flush=True)

@@ -32,6 +32,7 @@ class Checkpoint:
     labels: list[str] | None = None
     head: str | None = None  # another head than the task's, e.g. "MaskedLM"
     make_tokenizer: Callable[..., Any] | None = None  # (scratch folder, **tokenizer); else by model_type
+    answer: Callable[[Path], Any] | None = None  # makes what answers, of the folder; else the task's pipeline
     seed: int = 0
     std: float = 0.25
     head_std: float = 0.4
@@ -50,6 +51,10 @@ CHECKPOINTS: list[Checkpoint] = []
 # Seeds with which no case is fragile, where the first one tried was not good.
 SEEDS: dict[str, int] = {
     "bert-ner-cased-relative-key": 3,
+    "modernbert-ner": 4,
+    "modernbert-ner-biases": 3,
+    "modernbert-questions": 2,
+    "bert-questions": 5,
     "roberta-ner": 164,
     "roberta-ner-no-prefix-space": 6,
     "roberta-ner-decoder": 2,
@@ -63,6 +68,7 @@ SEEDS: dict[str, int] = {
     "xlm-roberta-ner-relative-key-query": 11,
     "xlm-roberta-tok-spm": 2,
     "xlm-roberta-tok-spm-identity": 3,
+    "xlnet-ner": 3,
 }
 
 

@@ -22,7 +22,7 @@ def reinitialise(model: nn.Module, seed: int, std: float, head_std: float, inner
         for name, parameter in sorted(model.named_parameters()):
             noise = torch.randn(parameter.shape, generator=generator)
             lower = name.lower()
-            if "layernorm" in lower or "layer_norm" in lower:
+            if "norm." in lower:
                 value = 1.0 + 0.3 * noise if name.endswith("weight") else 0.2 * noise
             elif name.endswith("bias"):
                 value = 0.2 * noise
@@ -214,6 +214,17 @@ def add_position_ids(folder: Path) -> None:
             state[prefix + "position_ids"] = torch.arange(count).expand(1, -1).contiguous()
             state[prefix + "token_type_ids"] = torch.zeros(1, count, dtype=torch.long)
     write_safetensors(folder, state)
+
+
+def copy_weights(**copies: str) -> Callable[[Path], None]:
+    """Saves weights once more under other names, `__` for a dot: `{"lm_head__decoder__weight": "x.y.weight"}`."""
+
+    def apply(folder: Path) -> None:
+        state = read_state(folder)
+        state.update({copy.replace("__", "."): state[name].clone() for copy, name in copies.items()})
+        write_safetensors(folder, state)
+
+    return apply
 
 
 def drop_prefix(prefix: str) -> Callable[[Path], None]:

@@ -186,6 +186,25 @@ impl Case {
     }
 }
 
+/// Copies a folder with all that is in it.
+///
+/// # Errors
+///
+/// When a file cannot be read or written.
+pub fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            fs::create_dir_all(&target)?;
+            copy_folder(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
 /// The worst difference of two answers, or `None` when they are equal within the tolerance.
 ///
 /// Whole numbers, texts, keys and their order must be equal.

@@ -7,16 +7,13 @@ use std::path::Path;
 
 use burnpipe::nn::{Architecture, Heads};
 use burnpipe::{ErrorKind, RunOptions};
-use burnpipe_tests::goldens;
+use burnpipe_tests::{CaseFile, case_files, copy_folder, goldens};
 use serde_json::{Value, json};
 
 /// A copy of a tiny checkpoint, to be damaged.
 fn copy_of(checkpoint: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    for entry in fs::read_dir(goldens().join("models").join(checkpoint)).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
-    }
+    copy_folder(&goldens().join("models").join(checkpoint), folder.path()).unwrap();
     folder
 }
 
@@ -250,20 +247,103 @@ fn inputs_of_another_shape_are_refused_and_cost_only_their_own_answer() {
 }
 
 /// What nobody sends on purpose: Python's answer is in the goldens; here nothing may panic.
-#[test]
-fn hostile_texts_are_answered() {
-    let ner = load("ner", &goldens().join("models/bert-ner")).unwrap();
-    let texts = [
+fn hostile_texts() -> Vec<String> {
+    vec![
         String::new(),
         " \t\n ".into(),
         "\0".into(),
         "[CLS] [SEP] [PAD]".into(),
+        "<s> </s> <pad> <unk>".into(),
         "\u{202e}abc\u{0301}\u{200d}".into(),
+        "السَّلامُ عَلَيكُم 👩‍👩‍👧‍👦 e\u{0301}\u{0301}\u{0301}".into(),
         "👩‍👩‍👧‍👦".repeat(50),
         "x".repeat(50_000),
         "word ".repeat(10_000),
-    ];
+    ]
+}
+
+#[test]
+fn hostile_texts_are_answered() {
+    let ner = load("ner", &goldens().join("models/bert-ner")).unwrap();
+    let texts = hostile_texts();
     let answers =
-        ner.call_with(texts.to_vec(), &json!({"aggregation_strategy": "simple", "stride": 2})).unwrap();
+        ner.call_with(texts.clone(), &json!({"aggregation_strategy": "simple", "stride": 2})).unwrap();
     assert_eq!(answers.as_array().unwrap().len(), texts.len());
+}
+
+/// A task's input made of a text, and the parameters that it cannot do without.
+fn input_of(task: &str, text: &str, mask: &str) -> (Value, Value) {
+    match task {
+        "fill-mask" => (json!(format!("{text} {mask}")), Value::Null),
+        "question-answering" => (json!({"question": text, "context": text}), Value::Null),
+        "table-question-answering" => {
+            (json!({"table": {text: [text, "1"], "b": ["2", text]}, "query": text}), Value::Null)
+        }
+        "zero-shot-classification" => (json!(text), json!({"candidate_labels": [text, "food"]})),
+        _ => (json!(text), Value::Null),
+    }
+}
+
+/// Architectures that take texts of any length.
+const UNLIMITED: [&str; 2] = ["modernbert", "xlnet"];
+
+/// Every task with every architecture answers, or refuses that input alone with a reason; it never panics,
+/// which would be an internal error.
+#[test]
+fn hostile_texts_are_answered_or_refused_by_every_task_and_architecture() {
+    for task in burnpipe::tasks() {
+        for model_type in burnpipe::supported(task) {
+            let files = case_files(Some(task.id)).unwrap();
+            let file = files.into_iter().find(|file| file.model_type == model_type).unwrap();
+            let pipeline = file.load("cpu").unwrap();
+            let mask = if has_mask(&file, "<mask>") { "<mask>" } else { "[MASK]" };
+            for text in hostile_texts() {
+                // Models without a limit read it whole, in a time that grows with its square.
+                let text =
+                    if UNLIMITED.contains(&model_type) { text.chars().take(1_500).collect() } else { text };
+                let (input, parameters) = input_of(task.id, &text, mask);
+                let Err(error) = pipeline.call_with(input, &parameters) else { continue };
+                let kinds = [ErrorKind::Input, ErrorKind::Parameter];
+                let start: String = text.chars().take(30).collect();
+                assert!(kinds.contains(&error.kind()), "{}, {model_type}, {start:?}: {error:?}", task.id);
+            }
+        }
+    }
+}
+
+/// Whether a checkpoint's tokenizer has this mask.
+fn has_mask(file: &CaseFile, mask: &str) -> bool {
+    let config = fs::read_to_string(file.folder().unwrap().join("special_tokens_map.json"));
+    config.is_ok_and(|config| config.contains(mask))
+}
+
+#[test]
+fn a_text_without_a_mask_is_named_and_costs_only_its_own_answer() {
+    let fill = load("fill-mask", &goldens().join("models/bert-mask")).unwrap();
+    let inputs = [json!("a [MASK]"), json!("Paris is in France."), json!(["x"]), json!("[MASK] b")];
+    for batch_size in [1, 4] {
+        let run = RunOptions { batch_size: Some(batch_size), ..RunOptions::default() };
+        let answers: Vec<_> = fill.iter_with(inputs.clone().map(Ok), &Value::Null, run).unwrap().collect();
+        assert!(answers[0].is_ok() && answers[3].is_ok());
+        let error = answers[1].as_ref().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Input);
+        let message = error.to_string();
+        assert!(message.contains("`[MASK]`") && message.contains("`Paris is in France.`"), "{message}");
+        assert_eq!(answers[2].as_ref().unwrap_err().kind(), ErrorKind::Input);
+    }
+    let error = fill.call_with("a [MASK]", &json!({"targets": [""]})).unwrap_err();
+    assert!(error.kind() == ErrorKind::Parameter && error.to_string().contains("`targets`"), "{error}");
+    let error = fill.call_with("a [MASK]", &json!({"top_k": 1_000_000})).unwrap_err();
+    assert!(error.kind() == ErrorKind::Parameter && error.to_string().contains("1000000"), "{error}");
+}
+
+#[test]
+fn a_tokenizer_without_a_mask_token_cannot_fill_masks() {
+    let folder = copy_of("bert-mask");
+    let config = json!({"tokenizer_class": "PreTrainedTokenizerFast"});
+    fs::write(folder.path().join("tokenizer_config.json"), config.to_string()).unwrap();
+    fs::remove_file(folder.path().join("special_tokens_map.json")).unwrap();
+    let error = load("fill-mask", folder.path()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Tokenizer);
+    assert!(error.to_string().contains("`mask_token`"), "{error}");
 }

@@ -219,7 +219,7 @@ fn one_vector_of_a_text_is_pooled_as_asked() {
     let pooled = |pooling, normalize| {
         let options = FeatureExtractionOptions {
             pooling: Some(pooling),
-            normalize: Some(normalize),
+            normalize,
             ..FeatureExtractionOptions::default()
         };
         embed.call_with("Sarah Connor", &options).map(|features| features.values)
@@ -232,4 +232,69 @@ fn one_vector_of_a_text_is_pooled_as_asked() {
     let unit = pooled(Pooling::Mean, true).unwrap();
     assert!((unit.iter().map(|value| value * value).sum::<f32>() - 1.0).abs() < 1e-5);
     assert_eq!(pooled(Pooling::Auto, false).unwrap_err().kind(), ErrorKind::Parameter);
+}
+
+#[test]
+fn documents_are_ranked_by_the_scores_of_their_pairs() {
+    let query = "What is the capital of Germany?";
+    let documents = [
+        "The capital of Germany is Berlin.",
+        "I love this movie!",
+        "Hi",
+        "Angela Merkel visited Paris in March 2019.",
+        "我爱北京天安门。",
+        "10:30",
+    ];
+    let reranker = TextClassification::from_pretrained(&folder("bert-reranker")).unwrap();
+    let pair = |document: &str| TextInput::Pair { text: query.into(), text_pair: document.into() };
+    let mut alone: Vec<f32> =
+        documents.iter().map(|document| reranker.call(pair(document)).unwrap()[0].score).collect();
+    let ranked = reranker.rerank(query, documents, None).unwrap();
+    assert_eq!(ranked.len(), documents.len());
+    for one in &ranked {
+        assert!((one.score - alone[one.index]).abs() < 1e-6, "{one:?}");
+    }
+    alone.sort_by(|left, right| right.total_cmp(left));
+    assert!(ranked.iter().zip(&alone).all(|(one, score)| (one.score - score).abs() < 1e-6));
+    let best = reranker.clone().with_batch_size(4).rerank(query, documents, Some(2)).unwrap();
+    assert_eq!(best.iter().map(|one| one.index).collect::<Vec<_>>(), [ranked[0].index, ranked[1].index]);
+    // Longer than the model's 90 positions and the tokenizer's 40: cut, not refused.
+    let long = query.repeat(30);
+    assert_eq!(reranker.rerank(query, [long.as_str()], None).unwrap().len(), 1);
+
+    let several = TextClassification::from_pretrained(&folder("bert-sentiment")).unwrap();
+    assert_eq!(several.rerank(query, documents, None).unwrap_err().kind(), ErrorKind::MissingHead);
+}
+
+#[test]
+fn the_function_that_a_reranker_names_makes_its_scores() {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(folder("bert-reranker")).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    let path = copy.path().join("config.json");
+    let config: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let load = |key: &str, value: Value| {
+        let mut config = config.clone();
+        config[key] = value;
+        std::fs::write(&path, config.to_string()).unwrap();
+        TextClassification::from_pretrained(&copy.path().display().to_string()).unwrap()
+    };
+    let documents = ["Berlin", "Paris"];
+    let plain = TextClassification::from_pretrained(&folder("bert-reranker")).unwrap();
+    let sigmoids = plain.rerank("Where?", documents, None).unwrap();
+    let identity = "torch.nn.modules.linear.Identity";
+    for reranker in [
+        load("sentence_transformers", json!({"activation_fn": identity})),
+        load("sbert_ce_default_activation_function", json!(identity)),
+    ] {
+        let logits = reranker.rerank("Where?", documents, None).unwrap();
+        for (logit, sigmoid) in logits.iter().zip(&sigmoids) {
+            assert_eq!(logit.index, sigmoid.index);
+            assert!((1.0 / (1.0 + (-logit.score).exp()) - sigmoid.score).abs() < 1e-6);
+        }
+    }
+    let other = load("sentence_transformers", json!({"activation_fn": "torch.nn.modules.activation.Tanh"}));
+    assert_eq!(other.rerank("Where?", documents, None).unwrap_err().kind(), ErrorKind::Config);
 }

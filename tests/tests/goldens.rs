@@ -28,6 +28,16 @@ fn feature_extraction_equals_python() {
 }
 
 #[test]
+fn fill_mask_equals_python() {
+    every_case_of("fill-mask");
+}
+
+#[test]
+fn question_answering_equals_python() {
+    every_case_of("question-answering");
+}
+
+#[test]
 fn table_question_answering_equals_python() {
     every_case_of("table-question-answering");
 }
@@ -40,6 +50,11 @@ fn text_classification_equals_python() {
 #[test]
 fn token_classification_equals_python() {
     every_case_of("token-classification");
+}
+
+#[test]
+fn zero_shot_classification_equals_python() {
+    every_case_of("zero-shot-classification");
 }
 
 #[test]

@@ -71,7 +71,9 @@ fn logits_of_tables_are_those_of_python() {
         for layout in [BatchLayout::Padded, BatchLayout::Joined] {
             for (ours, python) in logits(variant, layout).iter().zip(&variant.rows) {
                 let place = format!("{} {:?} {layout:?}", variant.checkpoint, variant.config);
-                for (ours, python) in [(&ours.tokens, &python.logits), (&ours.aggregation, &python.aggregation)] {
+                for (ours, python) in
+                    [(&ours.tokens, &python.logits), (&ours.aggregation, &python.aggregation)]
+                {
                     assert_eq!(ours.len(), python.len(), "{place}");
                     for (ours, python) in ours.iter().zip(python) {
                         // f32 has seven digits: of those that hide a cell by -10000, three come after the point.

@@ -4,6 +4,7 @@ use anyhow::{Result, bail};
 
 mod backends;
 mod bench;
+mod families;
 mod goldens;
 mod peers;
 mod size;
@@ -23,6 +24,7 @@ usage: cargo xtask <chore>
   bench --compare A B  how run B compares with run A
   bench --peers [NAME]  burnpipe, PyTorch and ONNX Runtime in turn on the same models and texts (needs a Python with
                      benches/peers/requirements.txt; $BURNPIPE_PYTHON names it), kept as benches/results/NAME.json
+  bench --families [NAME]  a text classifier of every family at one size, beside bert and torch; as for --peers
   size               lines of code per crate";
 
 fn main() -> Result<()> {
@@ -38,6 +40,8 @@ fn main() -> Result<()> {
         ["bench", "--compare", before, after] => bench::compare(before, after),
         ["bench", "--peers"] => peers::run("peers"),
         ["bench", "--peers", name] => peers::run(name),
+        ["bench", "--families"] => families::run("families"),
+        ["bench", "--families", name] => families::run(name),
         ["bench", name] if !name.starts_with('-') => bench::run(Some(name)),
         ["size"] => size::print(),
         _ => bail!("{USAGE}"),

@@ -114,7 +114,7 @@ pub(crate) fn run(name: &str) -> Result<()> {
 }
 
 /// `peers.py` with a command.
-fn python(command: &str) -> Command {
+pub(crate) fn python(command: &str) -> Command {
     let mut python = Command::new(std::env::var("BURNPIPE_PYTHON").unwrap_or_else(|_| "python3".into()));
     python.arg(root().join("benches/peers/peers.py")).arg(command);
     python.env("OMP_NUM_THREADS", threads()).env("MKL_NUM_THREADS", threads());
@@ -122,7 +122,7 @@ fn python(command: &str) -> Command {
 }
 
 /// Two, or what RAYON_NUM_THREADS says.
-fn threads() -> String {
+pub(crate) fn threads() -> String {
     std::env::var("RAYON_NUM_THREADS").unwrap_or_else(|_| "2".into())
 }
 
@@ -210,7 +210,7 @@ fn candle_command(case: &Case, program: &Path, model: &Path, texts: &Path) -> Co
     command
 }
 
-fn read(command: &mut Command) -> Result<Value> {
+pub(crate) fn read(command: &mut Command) -> Result<Value> {
     let output = command.output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Ok(serde_json::from_slice(&output.stdout)?)
@@ -230,7 +230,7 @@ fn figures(who: &str, reports: &[Value]) -> Value {
     })
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

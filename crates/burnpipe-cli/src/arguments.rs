@@ -26,7 +26,7 @@ const RUN_EXAMPLES: &str = r#"Examples:
 Inputs from a file or from standard input:
   .json    one array of inputs, or a single input
   .jsonl   one JSON value per line: a string, or an object such as {"text": "...", "text_pair": "..."}
-  .csv     with a header; `--column` names the column, else `text`
+  .csv     with a header; `--column` names the column, else `text`, or `question` and `context`
   .txt     one text per line
   Anything else, and `-` for standard input, is read as jsonl when its first line is a JSON object,
   array or string, and as one text per line otherwise; `--input-format` settles it.

@@ -37,6 +37,15 @@ pub trait JsonTask: Task<Output: Serialize> {
         !input.is_array()
     }
 
+    /// Writes one value that stands for several inputs, such as an object of lists, as a list of them.
+    ///
+    /// # Errors
+    ///
+    /// When the value's parts do not fit together.
+    fn spread(input: Value) -> Result<Value> {
+        Ok(input)
+    }
+
     /// How many tokens a chunk has, padding left out; `None` for tasks without tokens.
     fn tokens(_features: &Self::Features) -> Option<usize> {
         None
@@ -291,7 +300,7 @@ impl<T: JsonTask> Erased for Pipeline<T> {
             }
             input => input,
         };
-        match input {
+        match T::spread(input)? {
             Value::Array(inputs) if !T::is_one_input(&Value::Array(inputs.clone()), &options) => {
                 answers(&pipeline, inputs.into_iter().map(Ok), &options)
                     .map(|output| self.task().to_json(output?, &options, None))

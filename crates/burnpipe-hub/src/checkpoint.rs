@@ -239,6 +239,16 @@ impl Checkpoint {
         weights::find(self)
     }
 
+    /// Which files hold the weights of a part of the model that has a folder of its own, such as the
+    /// `2_Dense` of sentence-transformers.
+    ///
+    /// # Errors
+    ///
+    /// When there are none.
+    pub fn weights_in(&self, folder: &str) -> Result<WeightFiles> {
+        weights::find_in(self, folder)
+    }
+
     /// The task that the model is for, such as `token-classification`: what the Hub says where it was
     /// asked, else the head of the model's `README.md`.
     ///

@@ -68,6 +68,8 @@ mod tests {
             "vocab.txt",
             "merges.txt",
             "sentencepiece.bpe.model",
+            "spiece.model",
+            "spm.model",
             "README.md",
             "chat_template.jinja",
             "additional_chat_templates/tool.jinja",

@@ -55,6 +55,17 @@ pub(crate) fn find(checkpoint: &Checkpoint) -> Result<WeightFiles> {
     Err(no_weights(checkpoint))
 }
 
+/// Finds the weights of a part of the model that has a folder of its own, in one file.
+pub(crate) fn find_in(checkpoint: &Checkpoint, folder: &str) -> Result<WeightFiles> {
+    for (format, name, _) in CANDIDATES.into_iter().filter(|(_, _, is_index)| !is_index) {
+        let name = format!("{folder}/{name}");
+        if checkpoint.has(&name)? {
+            return whole(checkpoint, format, &name);
+        }
+    }
+    Err(checkpoint.missing(&format!("no weights in `{folder}`")))
+}
+
 fn whole(checkpoint: &Checkpoint, format: WeightFormat, name: &str) -> Result<WeightFiles> {
     let source = checkpoint.file(name)?.ok_or_else(|| checkpoint.missing(&format!("no `{name}`")))?;
     Ok(WeightFiles { format, files: vec![WeightFile { name: name.to_owned(), source }], index: None })

@@ -13,10 +13,10 @@ use rten_simd::ops::{BitOps, IntOps, NumOps};
 use rten_simd::{Isa, Simd, SimdOp, SimdUnaryOp};
 use rten_vecmath::Tanh;
 
-use crate::Finish;
 use crate::gemm::{Product, Source, Target};
 use crate::isa::dispatch;
 use crate::packed::{pack_panel, panel_width};
+use crate::{DistanceScores, Finish};
 
 /// Queries of a task: their scores of a thousand keys are half a megabyte.
 const QUERIES: usize = 128;
@@ -92,11 +92,14 @@ pub struct AttentionOptions<'a> {
     pub soft_cap: Option<f32>,
     /// Added after that.
     pub bias: Option<ScoreBias<'a>>,
+    /// Added as well, by how far a key is from its query. Queries and keys are as many.
+    pub distances: Option<DistanceScores<'a>>,
     /// Scores that are hidden.
     pub hidden: Option<HiddenKeys<'a>>,
     /// Whether a query sees no later key; the last query is beside the last key.
     pub causal: bool,
-    /// How many keys a query sees at most, itself and those before it; only with `causal`.
+    /// A query sees no key that is this many tokens away or more: with `causal` that leaves it so many keys,
+    /// itself and those before it. Where it would see none at all, it looks at everything alike.
     pub window: Option<usize>,
     /// Where each of several texts ends that lie in one row, the last at its end: tokens see their own
     /// text only. Queries and keys are as many.
@@ -107,7 +110,16 @@ impl AttentionOptions<'_> {
     /// Attention to everything, with scores multiplied by `1 / sqrt(size)`.
     pub fn full(size: usize) -> Self {
         let scale = 1.0 / (size as f32).sqrt();
-        Self { scale, soft_cap: None, bias: None, hidden: None, causal: false, window: None, texts: None }
+        Self {
+            scale,
+            soft_cap: None,
+            bias: None,
+            distances: None,
+            hidden: None,
+            causal: false,
+            window: None,
+            texts: None,
+        }
     }
 }
 
@@ -175,6 +187,13 @@ impl AttentionShape {
             assert!(self.queries == self.keys && texts.is_sorted(), "texts in order");
             assert_eq!(texts.last(), Some(&self.keys), "texts to the end of the row");
         }
+        if let Some(distances) = options.distances {
+            let ends = options.texts.unwrap_or(std::slice::from_ref(&self.keys));
+            let starts = std::iter::once(&0).chain(ends);
+            let longest = starts.zip(ends).map(|(start, end)| end - start).max().unwrap_or(0);
+            assert!(self.queries == self.keys, "distances of a token to others like it");
+            distances.check(self.batch, self.heads, self.keys, longest);
+        }
     }
 }
 
@@ -208,10 +227,13 @@ fn tasks(shape: AttentionShape, options: &AttentionOptions<'_>) -> Vec<Task> {
         let mut start = 0;
         for &end in ends {
             let keys = if options.texts.is_some() { start..end } else { 0..shape.keys };
+            // Where keys are hidden, a window may have none that is not, and the query then looks at all.
+            let whole = !options.causal && options.window.is_some() && options.hidden.is_some();
             for head in 0..shape.heads {
                 for first in (start..end).step_by(QUERIES) {
                     let queries = first..end.min(first + QUERIES);
-                    let keys = seen(shape, options, &queries, keys.clone());
+                    let keys =
+                        if whole { keys.clone() } else { seen(shape, options, &queries, keys.clone()) };
                     tasks.push(Task { batch, head, queries, keys });
                 }
             }
@@ -228,16 +250,16 @@ fn seen(
     queries: &Range<usize>,
     keys: Range<usize>,
 ) -> Range<usize> {
-    if !options.causal {
-        return keys;
-    }
     let own = |query: usize| (query + shape.keys).saturating_sub(shape.queries);
-    let end = keys.end.min(own(queries.end - 1) + 1);
-    let start = match options.window {
-        Some(window) => keys.start.max((own(queries.start) + 1).saturating_sub(window)),
-        None => keys.start,
+    let window = options.window.map(|window| window.max(1));
+    let start = window.map_or(0, |window| (own(queries.start) + 1).saturating_sub(window));
+    let end = match (options.causal, window) {
+        (true, _) => own(queries.end - 1) + 1,
+        (false, Some(window)) => own(queries.end - 1).saturating_add(window),
+        (false, None) => keys.end,
     };
-    start..end.max(start)
+    let start = start.clamp(keys.start, keys.end);
+    start..end.clamp(start, keys.end)
 }
 
 struct Head<'a> {
@@ -395,6 +417,10 @@ impl Head<'_> {
             &bias.values[at + keys.start..at + keys.end]
         });
         scale(isa, scores, self.options.scale, self.options.soft_cap, bias);
+        if let Some(distances) = &self.options.distances {
+            let first = (batch * self.shape.heads + head) * self.shape.keys;
+            distances.add(scores, first, query, keys);
+        }
         if let Some(hidden) = self.options.hidden {
             let at = batch * hidden.batch_stride + query * hidden.query_stride;
             let hidden = &hidden.values[at + keys.start..at + keys.end];
@@ -402,7 +428,7 @@ impl Head<'_> {
                 *score = if hidden == 0 { *score } else { HIDDEN };
             }
         }
-        if self.options.causal {
+        if self.options.causal || self.options.window.is_some() {
             let seen = seen(self.shape, self.options, &(query..query + 1), keys.clone());
             scores[..seen.start - keys.start].fill(HIDDEN);
             scores[seen.end - keys.start..].fill(HIDDEN);
@@ -560,11 +586,25 @@ mod tests {
                     let at = batch * bias.batch_stride + head * bias.head_stride + token * bias.query_stride;
                     score += f64::from(bias.values[at + other]);
                 }
+                if let Some(distances) = options.distances {
+                    let middle = distances.place_of.len() / 2;
+                    let place = |from: usize, to: usize| distances.place_of[middle + to - from] as usize;
+                    let at =
+                        |token: usize| ((batch * shape.heads + head) * shape.keys + token) * distances.places;
+                    let own = text(token) == text(other);
+                    let of = |scores: Option<&[f32]>, own: usize, place: usize| {
+                        scores.map_or(0.0, |scores| f64::from(scores[at(own) + place]))
+                    };
+                    if own {
+                        score += of(distances.of_queries, token, place(token, other));
+                        score += of(distances.of_keys, other, place(token, other));
+                    }
+                }
                 let masked = options.hidden.is_some_and(|hidden| {
                     hidden.values[batch * hidden.batch_stride + token * hidden.query_stride + other] != 0
                 });
                 let later = options.causal && other > own;
-                let passed = options.causal && options.window.is_some_and(|window| other + window <= own);
+                let passed = options.window.is_some_and(|window| own.abs_diff(other) >= window);
                 let foreign = options.texts.is_some() && text(token) != text(other);
                 if masked || later || passed || foreign { f64::NEG_INFINITY } else { score }
             };
@@ -627,6 +667,7 @@ mod tests {
             check(shape, &full);
             check(shape, &AttentionOptions { causal: true, ..full });
             check(shape, &AttentionOptions { causal: true, window: Some(3), soft_cap: Some(2.0), ..full });
+            check(shape, &AttentionOptions { window: Some(3), ..full });
             let values: Vec<u8> = (0..batch * keys).map(|at| u8::from(at % keys > 0 && at % 3 == 0)).collect();
             let hidden = HiddenKeys { values: &values, batch_stride: keys, query_stride: 0 };
             let values = numbers(batch * heads * queries * keys, 9);
@@ -649,6 +690,21 @@ mod tests {
             };
             let full = AttentionOptions { texts: Some(&ends), ..AttentionOptions::full(8) };
             check(shape, &full);
+            // Distances over 4 take the place of 4; no text is longer than 30.
+            let place_of: Vec<u32> = (-30_i32..31).map(|distance| (distance.clamp(-4, 4) + 4) as u32).collect();
+            let (of_queries, of_keys) = (numbers(2 * tokens * 9, 4), numbers(2 * tokens * 9, 5));
+            for (of_queries, of_keys) in
+                [(Some(&of_queries), Some(&of_keys)), (Some(&of_queries), None), (None, Some(&of_keys))]
+            {
+                let distances = DistanceScores {
+                    of_queries: of_queries.map(Vec::as_slice),
+                    of_keys: of_keys.map(Vec::as_slice),
+                    places: 9,
+                    place_of: &place_of,
+                };
+                check(shape, &AttentionOptions { distances: Some(distances), ..full });
+            }
+            check(shape, &AttentionOptions { window: Some(4), ..full });
         }
     }
 
@@ -688,6 +744,7 @@ mod tests {
         };
         check(shape, &AttentionOptions::full(32));
         check(shape, &AttentionOptions { causal: true, window: Some(50), ..AttentionOptions::full(32) });
+        check(shape, &AttentionOptions { window: Some(50), ..AttentionOptions::full(32) });
     }
 
     #[test]
@@ -698,5 +755,11 @@ mod tests {
         let hidden = HiddenKeys { values: &[1, 1], batch_stride: 0, query_stride: 0 };
         let options = AttentionOptions { hidden: Some(hidden), ..AttentionOptions::full(1) };
         assert_eq!(attention(view(&[1.0]), view(&[1.0, 2.0]), view(&[1.0, 3.0]), shape, &options), [2.0]);
+        // Only the first key is there, and the second query's window ends before it.
+        let shape = AttentionShape { queries: 2, ..shape };
+        let hidden = HiddenKeys { values: &[0, 1], batch_stride: 0, query_stride: 0 };
+        let options = AttentionOptions { hidden: Some(hidden), window: Some(1), ..AttentionOptions::full(1) };
+        let answers = attention(view(&[1.0, 1.0]), view(&[1.0, 2.0]), view(&[1.0, 3.0]), shape, &options);
+        assert_eq!(answers, [1.0, 2.0]);
     }
 }

@@ -3,7 +3,7 @@
 //! Paper: <https://arxiv.org/abs/1910.01108>. Reference: `modeling_distilbert.py` of transformers
 //! 4.56.2.
 //!
-//! Heads: encoder, sequence classifier, token classifier.
+//! Heads: encoder, masked LM, question answerer, sequence classifier, token classifier.
 
 use burn::module::Module;
 use burn::tensor::{Tensor, activation};
@@ -11,7 +11,8 @@ use burnpipe_core::{Error, ErrorKind, Result};
 use burnpipe_nn::ops::{self, AttentionScope};
 use burnpipe_nn::{
     Activation, ActivationLayer, Architecture, BatchLayout, Embedding, Encoder, Heads, LayerNorm, Linear,
-    LoadContext, Placement, PrunedHeads, SequenceClassifier, TokenBatch, TokenClassifier, WeightNames,
+    LoadContext, MaskedLm, Placement, PrunedHeads, QuestionAnswerer, SequenceClassifier, TokenBatch,
+    TokenClassifier, WeightNames,
 };
 use serde::Deserialize;
 
@@ -20,6 +21,8 @@ pub(crate) const ARCHITECTURE: Architecture = Architecture {
     model_type: "distilbert",
     heads: Heads {
         encoder: Some(|context| Ok(Box::new(load_encoder(context)?))),
+        masked_lm: Some(|context| Ok(Box::new(load_masked_lm(context)?))),
+        question_answerer: Some(|context| Ok(Box::new(load_question_answerer(context)?))),
         sequence_classifier: Some(|context| Ok(Box::new(load_sequence_classifier(context)?))),
         token_classifier: Some(|context| Ok(Box::new(load_token_classifier(context)?))),
         ..Heads::NONE
@@ -43,6 +46,7 @@ struct DistilBertConfig {
     dim: usize,
     hidden_dim: usize,
     activation: String,
+    tie_word_embeddings: bool,
     pruned_heads: PrunedHeads,
 }
 
@@ -56,6 +60,7 @@ impl Default for DistilBertConfig {
             dim: 768,
             hidden_dim: 3072,
             activation: "gelu".into(),
+            tie_word_embeddings: true,
             pruned_heads: PrunedHeads::default(),
         }
     }
@@ -77,6 +82,41 @@ fn load_encoder(context: &LoadContext<'_>) -> Result<DistilBertModel> {
         "qa_outputs",
     ];
     context.fill(DistilBertModel::new(&config, context.placement)?, &names(true, heads))
+}
+
+/// The masked LM's output layer is the table of words unless the config unties them.
+const TIED: &[(&str, &str)] = &[("vocab_projector.weight", "distilbert.embeddings.word_embeddings.weight")];
+
+fn load_masked_lm(context: &LoadContext<'_>) -> Result<DistilBertForMaskedLM> {
+    let config: DistilBertConfig = context.checkpoint.config()?.parse()?;
+    let (dim, placement) = (config.dim, context.placement);
+    let model = DistilBertForMaskedLM {
+        distilbert: DistilBertModel::new(&config, placement)?,
+        activation: ActivationLayer::new(Activation::from_name(&config.activation)?, placement),
+        vocab_transform: Linear::new(dim, dim, placement),
+        vocab_layer_norm: LayerNorm::new(dim, EPSILON, placement),
+        vocab_projector: Linear::new(dim, config.vocab_size, placement),
+    };
+    let renames = if config.tie_word_embeddings { TIED } else { &[] };
+    let ignored = &["position_ids", "vocab_projector", "pre_classifier", "classifier", "qa_outputs"];
+    context.fill(model, &WeightNames { renames, ..names(false, ignored) })
+}
+
+fn load_question_answerer(context: &LoadContext<'_>) -> Result<DistilBertForQuestionAnswering> {
+    let config: DistilBertConfig = context.checkpoint.config()?.parse()?;
+    let model = DistilBertForQuestionAnswering {
+        distilbert: DistilBertModel::new(&config, context.placement)?,
+        qa_outputs: Linear::new(config.dim, 2, context.placement),
+    };
+    let ignored = &[
+        "position_ids",
+        "vocab_transform",
+        "vocab_layer_norm",
+        "vocab_projector",
+        "pre_classifier",
+        "classifier",
+    ];
+    context.fill(model, &names(false, ignored))
 }
 
 /// The keys of pre-training that a fine-tuned checkpoint may have kept.
@@ -102,6 +142,45 @@ fn load_token_classifier(context: &LoadContext<'_>) -> Result<DistilBertForToken
         classifier: Linear::new(config.dim, labels, context.placement),
     };
     context.fill(model, &names(false, PRETRAINING))
+}
+
+/// The scores of the vocabulary at masked tokens.
+#[derive(Module, Debug)]
+struct DistilBertForMaskedLM {
+    distilbert: DistilBertModel,
+    activation: ActivationLayer,
+    vocab_transform: Linear,
+    vocab_layer_norm: LayerNorm,
+    vocab_projector: Linear,
+}
+
+impl MaskedLm for DistilBertForMaskedLM {
+    fn layout(&self) -> BatchLayout {
+        self.distilbert.layout
+    }
+
+    fn forward(&self, batch: &TokenBatch, positions: &[usize]) -> Result<Tensor<2>> {
+        let hidden = batch.select(Encoder::forward(&self.distilbert, batch)?, positions);
+        let hidden = self.vocab_transform.forward_activated(hidden, &self.activation);
+        Ok(self.vocab_projector.forward(self.vocab_layer_norm.forward(hidden)))
+    }
+}
+
+/// The scores of every token as the start and the end of an answer.
+#[derive(Module, Debug)]
+struct DistilBertForQuestionAnswering {
+    distilbert: DistilBertModel,
+    qa_outputs: Linear,
+}
+
+impl QuestionAnswerer for DistilBertForQuestionAnswering {
+    fn layout(&self) -> BatchLayout {
+        self.distilbert.layout
+    }
+
+    fn forward(&self, batch: &TokenBatch) -> Result<Tensor<3>> {
+        Ok(self.qa_outputs.forward(Encoder::forward(&self.distilbert, batch)?))
+    }
 }
 
 /// The scores of a whole text's labels, from its first token.

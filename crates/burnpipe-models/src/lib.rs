@@ -15,11 +15,22 @@
 // Fields are called what checkpoints call them.
 #![allow(non_snake_case)]
 
+mod albert;
+mod bart;
 mod bert;
+mod camembert;
+mod deberta;
+mod deberta_v2;
 mod distilbert;
+mod electra;
+mod longformer;
+mod mobilebert;
+mod modernbert;
+mod mpnet;
 mod roberta;
 mod tapas;
 mod xlm_roberta;
+mod xlnet;
 
 use burnpipe_nn::Architecture;
 
@@ -30,6 +41,21 @@ pub const ARCHITECTURES: &[Architecture] = &[
     roberta::ARCHITECTURE,
     tapas::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,
+    albert::ARCHITECTURE,
+    bart::ARCHITECTURE,
+    bert::ARCHITECTURE,
+    camembert::ARCHITECTURE,
+    deberta::ARCHITECTURE,
+    deberta_v2::ARCHITECTURE,
+    distilbert::ARCHITECTURE,
+    electra::ARCHITECTURE,
+    longformer::ARCHITECTURE,
+    mobilebert::ARCHITECTURE,
+    modernbert::ARCHITECTURE,
+    mpnet::ARCHITECTURE,
+    roberta::ARCHITECTURE,
+    xlm_roberta::ARCHITECTURE,
+    xlnet::ARCHITECTURE,
 ];
 
 /// The architecture of a `model_type`, from the first table that has it.

@@ -3,7 +3,7 @@
 //! Paper: <https://arxiv.org/abs/1907.11692>. Reference: `modeling_roberta.py` of transformers
 //! 4.56.2.
 //!
-//! Heads: encoder, sequence classifier, token classifier.
+//! Heads: encoder, masked LM, question answerer, sequence classifier, token classifier.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -11,8 +11,8 @@ use burnpipe_core::Result;
 use burnpipe_nn::ops::AttentionScope;
 use burnpipe_nn::{
     Activation, Architecture, BatchLayout, BertEncoder, BertEncoderConfig, Embedding, Encoder, Heads,
-    LayerNorm, Linear, LoadContext, Placement, PositionEmbedding, PrunedHeads, SequenceClassifier,
-    TokenBatch, TokenClassifier, WeightNames,
+    LayerNorm, Linear, LoadContext, MaskedLm, Placement, PositionEmbedding, PrunedHeads, QuestionAnswerer,
+    RobertaClassificationHead, RobertaLMHead, SequenceClassifier, TokenBatch, TokenClassifier, WeightNames,
 };
 use serde::Deserialize;
 
@@ -21,6 +21,8 @@ pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "robert
 
 pub(crate) const HEADS: Heads = Heads {
     encoder: Some(|context| Ok(Box::new(load_encoder(context)?))),
+    masked_lm: Some(|context| Ok(Box::new(load_masked_lm(context)?))),
+    question_answerer: Some(|context| Ok(Box::new(load_question_answerer(context)?))),
     sequence_classifier: Some(|context| Ok(Box::new(load_sequence_classifier(context)?))),
     token_classifier: Some(|context| Ok(Box::new(load_token_classifier(context)?))),
     ..Heads::NONE
@@ -42,6 +44,7 @@ struct RobertaConfig {
     pad_token_id: i32,
     position_embedding_type: String,
     is_decoder: bool,
+    tie_word_embeddings: bool,
     pruned_heads: PrunedHeads,
 }
 
@@ -60,6 +63,7 @@ impl Default for RobertaConfig {
             pad_token_id: 1,
             position_embedding_type: "absolute".into(),
             is_decoder: false,
+            tie_word_embeddings: true,
             pruned_heads: PrunedHeads::default(),
         }
     }
@@ -99,16 +103,53 @@ fn load_encoder(context: &LoadContext<'_>) -> Result<RobertaModel> {
     context.fill(RobertaModel::new(&config, context.placement)?, &names(true, ignored))
 }
 
+/// The masked LM's output layer: its weight is the table of words unless the config unties them, its
+/// bias stands one level higher.
+const TIED: &[(&str, &str)] = &[
+    ("attention.self_.", "attention.self."),
+    ("lm_head.decoder.weight", "roberta.embeddings.word_embeddings.weight"),
+    ("lm_head.decoder.bias", "lm_head.bias"),
+];
+const UNTIED: &[(&str, &str)] =
+    &[("attention.self_.", "attention.self."), ("lm_head.decoder.bias", "lm_head.bias")];
+
+fn load_masked_lm(context: &LoadContext<'_>) -> Result<RobertaForMaskedLM> {
+    let config: RobertaConfig = context.checkpoint.config()?.parse()?;
+    let (size, placement) = (config.hidden_size, context.placement);
+    let model = RobertaForMaskedLM {
+        roberta: RobertaModel::new(&config, placement)?,
+        lm_head: RobertaLMHead::new(size, config.vocab_size, config.layer_norm_eps, placement),
+    };
+    let ignored = &[
+        "position_ids",
+        "token_type_ids",
+        "decoder",
+        "pooler",
+        "classifier",
+        "qa_outputs",
+        "crossattention",
+    ];
+    let renames = if config.tie_word_embeddings { TIED } else { UNTIED };
+    context.fill(model, &WeightNames { renames, ..names(false, ignored) })
+}
+
+fn load_question_answerer(context: &LoadContext<'_>) -> Result<RobertaForQuestionAnswering> {
+    let config: RobertaConfig = context.checkpoint.config()?.parse()?;
+    let model = RobertaForQuestionAnswering {
+        roberta: RobertaModel::new(&config, context.placement)?,
+        qa_outputs: Linear::new(config.hidden_size, 2, context.placement),
+    };
+    let ignored = &["position_ids", "token_type_ids", "lm_head", "pooler", "classifier", "crossattention"];
+    context.fill(model, &names(false, ignored))
+}
+
 fn load_sequence_classifier(context: &LoadContext<'_>) -> Result<RobertaForSequenceClassification> {
     let config: RobertaConfig = context.checkpoint.config()?.parse()?;
     let labels = context.label_count()?;
     let (size, placement) = (config.hidden_size, context.placement);
     let model = RobertaForSequenceClassification {
         roberta: RobertaModel::new(&config, placement)?,
-        classifier: RobertaClassificationHead {
-            dense: Linear::new(size, size, placement),
-            out_proj: Linear::new(size, labels, placement),
-        },
+        classifier: RobertaClassificationHead::new(size, labels, placement),
     };
     context.fill(
         model,
@@ -135,6 +176,41 @@ fn load_token_classifier(context: &LoadContext<'_>) -> Result<RobertaForTokenCla
     )
 }
 
+/// The scores of the vocabulary at masked tokens.
+#[derive(Module, Debug)]
+struct RobertaForMaskedLM {
+    roberta: RobertaModel,
+    lm_head: RobertaLMHead,
+}
+
+impl MaskedLm for RobertaForMaskedLM {
+    fn layout(&self) -> BatchLayout {
+        self.roberta.layout
+    }
+
+    fn forward(&self, batch: &TokenBatch, positions: &[usize]) -> Result<Tensor<2>> {
+        let hidden = batch.select(Encoder::forward(&self.roberta, batch)?, positions);
+        Ok(self.lm_head.forward(hidden))
+    }
+}
+
+/// The scores of every token as the start and the end of an answer.
+#[derive(Module, Debug)]
+struct RobertaForQuestionAnswering {
+    roberta: RobertaModel,
+    qa_outputs: Linear,
+}
+
+impl QuestionAnswerer for RobertaForQuestionAnswering {
+    fn layout(&self) -> BatchLayout {
+        self.roberta.layout
+    }
+
+    fn forward(&self, batch: &TokenBatch) -> Result<Tensor<3>> {
+        Ok(self.qa_outputs.forward(Encoder::forward(&self.roberta, batch)?))
+    }
+}
+
 /// The scores of a whole text's labels, from its first token.
 #[derive(Module, Debug)]
 struct RobertaForSequenceClassification {
@@ -149,18 +225,6 @@ impl SequenceClassifier for RobertaForSequenceClassification {
 
     fn forward(&self, batch: &TokenBatch) -> Result<Tensor<2>> {
         Ok(self.classifier.forward(batch.first_tokens(Encoder::forward(&self.roberta, batch)?)))
-    }
-}
-
-#[derive(Module, Debug)]
-struct RobertaClassificationHead {
-    dense: Linear,
-    out_proj: Linear,
-}
-
-impl RobertaClassificationHead {
-    fn forward(&self, first: Tensor<2>) -> Tensor<2> {
-        self.out_proj.forward(self.dense.forward(first).tanh())
     }
 }
 
@@ -264,7 +328,7 @@ impl RobertaEmbeddings {
 }
 
 /// `create_position_ids_from_input_ids`: tokens that are not padding count from `pad_token_id + 1`.
-fn positions_after(batch: &TokenBatch, pad_token_id: i32) -> Vec<i32> {
+pub(crate) fn positions_after(batch: &TokenBatch, pad_token_id: i32) -> Vec<i32> {
     batch
         .rows()
         .flat_map(|row| {

@@ -212,8 +212,6 @@ struct BertSelfAttention {
     head_size: usize,
     #[module(skip)]
     positions: PositionEmbedding,
-    #[module(skip)]
-    max_position_embeddings: usize,
 }
 
 impl BertSelfAttention {
@@ -230,7 +228,6 @@ impl BertSelfAttention {
             heads,
             head_size,
             positions: config.positions,
-            max_position_embeddings: config.max_position_embeddings,
         }
     }
 
@@ -238,31 +235,40 @@ impl BertSelfAttention {
         let [batch, tokens, _] = hidden.dims();
         let split = |x: Tensor<3>| x.reshape([batch, tokens, self.heads, self.head_size]).swap_dims(1, 2);
         let [query, key, value] = ops::linear_each(hidden, [&self.query, &self.key, &self.value]).map(split);
-        let bias = self.distance_embedding.as_ref().map(|table| self.distance_bias(table, &query, &key));
+        let bias = self.distance_embedding.as_ref().map(|table| {
+            let both = self.positions == PositionEmbedding::RelativeKeyQuery;
+            distance_scores(table, both, &query, &key) / (self.head_size as f64).sqrt()
+        });
         let scope = AttentionScope { bias, ..scope.clone() };
         let context = ops::attention(query, key, value, &scope);
         context.swap_dims(1, 2).reshape([batch, tokens, self.heads * self.head_size])
     }
+}
 
-    /// What the distance of two tokens adds to their score, already scaled:
-    /// `[batch, heads, queries, keys]`.
-    fn distance_bias(&self, table: &Embedding, query: &Tensor<4>, key: &Tensor<4>) -> Tensor<4> {
-        let [batch, heads, tokens, size] = query.dims();
-        let last = self.max_position_embeddings - 1;
-        let distances = (0..tokens * tokens).map(|at| (at / tokens + last - at % tokens) as i32);
-        let distances = TensorData::new(distances.collect::<Vec<i32>>(), [tokens, tokens]);
-        let distances: Tensor<2, Int> = Tensor::from_data(distances, (&query.device(), DType::I32));
-        // [query, key, size]
-        let vectors = table.forward(distances);
-        let by_token = |x: &Tensor<4>| x.clone().permute([2, 0, 1, 3]).reshape([tokens, batch * heads, size]);
-        // [query, batch * heads, key]
-        let scores = by_token(query).matmul(vectors.clone().swap_dims(1, 2));
-        let mut bias = scores.reshape([tokens, batch, heads, tokens]).permute([1, 2, 0, 3]);
-        if self.positions == PositionEmbedding::RelativeKeyQuery {
-            // [key, batch * heads, query]
-            let scores = by_token(key).matmul(vectors.permute([1, 2, 0]));
-            bias = bias + scores.reshape([tokens, batch, heads, tokens]).permute([1, 2, 3, 0]);
-        }
-        bias / (size as f64).sqrt()
+/// What the distance of two tokens adds to their score, not scaled: a vector of it against the query, and
+/// against the key too if `both`.
+///
+/// # Shapes
+///
+/// - `table`: of a vector per distance, the distance 0 in its middle: `[2 * positions - 1, size]`
+/// - `query`, `key`: `[batch, heads, tokens, size]`
+/// - result: `[batch, heads, queries, keys]`
+pub fn distance_scores(table: &Embedding, both: bool, query: &Tensor<4>, key: &Tensor<4>) -> Tensor<4> {
+    let [batch, heads, tokens, size] = query.dims();
+    let [vectors, _] = table.weight.dims();
+    let distances = (0..tokens * tokens).map(|at| (at / tokens + vectors / 2 - at % tokens) as i32);
+    let distances = TensorData::new(distances.collect::<Vec<i32>>(), [tokens, tokens]);
+    let distances: Tensor<2, Int> = Tensor::from_data(distances, (&query.device(), DType::I32));
+    // [query, key, size]
+    let vectors = table.forward(distances);
+    let by_token = |x: &Tensor<4>| x.clone().permute([2, 0, 1, 3]).reshape([tokens, batch * heads, size]);
+    // [query, batch * heads, key]
+    let scores = by_token(query).matmul(vectors.clone().swap_dims(1, 2));
+    let scores = scores.reshape([tokens, batch, heads, tokens]).permute([1, 2, 0, 3]);
+    if !both {
+        return scores;
     }
+    // [key, batch * heads, query]
+    let of_keys = by_token(key).matmul(vectors.permute([1, 2, 0]));
+    scores + of_keys.reshape([tokens, batch, heads, tokens]).permute([1, 2, 3, 0])
 }

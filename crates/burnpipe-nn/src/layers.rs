@@ -26,7 +26,7 @@ impl Placement {
 /// A linear layer, `torch.nn.Linear`.
 #[derive(Module, Debug)]
 pub struct Linear {
-    /// `[outputs, inputs]`
+    /// Of `inputs` numbers for each of `outputs`.
     pub weight: LinearWeight,
     /// `[outputs]`
     pub bias: Option<Param<Tensor<1>>>,
@@ -35,8 +35,19 @@ pub struct Linear {
 impl Linear {
     /// A layer with a bias.
     pub fn new(inputs: usize, outputs: usize, placement: &Placement) -> Self {
-        let bias = Some(placement.parameter([outputs]));
+        Self::with_bias(inputs, outputs, true, placement)
+    }
+
+    /// A layer with a bias or without one, as a config says.
+    pub fn with_bias(inputs: usize, outputs: usize, bias: bool, placement: &Placement) -> Self {
+        let bias = bias.then(|| placement.parameter([outputs]));
         Self { weight: LinearWeight::new(outputs, inputs, placement), bias }
+    }
+
+    /// A layer whose weight checkpoints hold as `[inputs, outputs]`.
+    pub fn transposed(inputs: usize, outputs: usize, bias: bool, placement: &Placement) -> Self {
+        let bias = bias.then(|| placement.parameter([outputs]));
+        Self { weight: LinearWeight::transposed(outputs, inputs, placement), bias }
     }
 
     /// # Shapes
@@ -95,21 +106,28 @@ pub struct LayerNorm {
     /// `[size]`
     pub weight: Param<Tensor<1>>,
     /// `[size]`
-    pub bias: Param<Tensor<1>>,
+    pub bias: Option<Param<Tensor<1>>>,
     #[module(skip)]
     epsilon: f64,
 }
 
 impl LayerNorm {
-    /// A norm over `size` elements.
+    /// A norm over `size` elements, with a bias.
     pub fn new(size: usize, epsilon: f64, placement: &Placement) -> Self {
-        Self { weight: placement.parameter([size]), bias: placement.parameter([size]), epsilon }
+        Self::with_bias(size, epsilon, true, placement)
+    }
+
+    /// A norm with a bias or without one, as a config says.
+    pub fn with_bias(size: usize, epsilon: f64, bias: bool, placement: &Placement) -> Self {
+        let bias = bias.then(|| placement.parameter([size]));
+        Self { weight: placement.parameter([size]), bias, epsilon }
     }
 
     /// # Shapes
     ///
     /// - `x`: `[.., size]`
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        ops::layer_norm(x, self.weight.val(), self.bias.val(), self.epsilon)
+        let bias = self.bias.as_ref().map(Param::val);
+        ops::layer_norm(x, self.weight.val(), bias, self.epsilon)
     }
 }

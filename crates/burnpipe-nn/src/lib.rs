@@ -28,6 +28,7 @@ mod layers;
 mod linear_weight;
 pub mod ops;
 mod read_back;
+mod roberta_heads;
 mod table_batch;
 mod token_batch;
 mod weights;
@@ -46,7 +47,9 @@ pub fn run_model<R: Send>(layout: BatchLayout, run: impl FnOnce() -> R + Send) -
 }
 
 pub use activation::{Activation, ActivationLayer};
-pub use bert_encoder::{BertEncoder, BertEncoderConfig, BertLayer, PositionEmbedding, PrunedHeads};
+pub use bert_encoder::{
+    BertEncoder, BertEncoderConfig, BertLayer, PositionEmbedding, PrunedHeads, distance_scores,
+};
 pub use heads::{
     Architecture, Encoder, Heads, LoadContext, Loader, MaskedLm, QuestionAnswerer, SequenceClassifier,
     TableLogits, TableQuestionAnswerer, TokenClassifier,
@@ -54,6 +57,7 @@ pub use heads::{
 pub use layers::{Embedding, LayerNorm, Linear, Placement};
 pub use linear_weight::LinearWeight;
 pub use read_back::read_back;
+pub use roberta_heads::{RobertaClassificationHead, RobertaLMHead};
 pub use table_batch::{TableBatch, TableRow};
 pub use token_batch::{BatchLayout, Filling, TokenBatch, TokenRow};
 pub use weights::{WeightNames, Weights};

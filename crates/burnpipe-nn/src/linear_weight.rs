@@ -1,7 +1,7 @@
 //! The weight of a linear layer, in the form that its device multiplies fastest.
 
 use burn::module::{
-    Content, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor, Param,
+    Content, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor, Param, ParamId,
 };
 use burn::tensor::{Device, Tensor};
 #[cfg(feature = "flex")]
@@ -19,8 +19,10 @@ use crate::{Placement, ops};
 pub enum LinearWeight {
     /// As the checkpoint has it.
     Plain {
-        /// `[outputs, inputs]`
+        /// `[outputs, inputs]`, or `[inputs, outputs]` if transposed
         parameter: Param<Tensor<2>>,
+        /// Whether it lies the other way round.
+        transposed: bool,
         /// Whether to pack it when it is filled.
         packs: bool,
     },
@@ -32,15 +34,28 @@ pub enum LinearWeight {
 impl LinearWeight {
     /// A weight without memory until a checkpoint fills it.
     pub fn new(outputs: usize, inputs: usize, placement: &Placement) -> Self {
-        Self::Plain { parameter: placement.parameter([outputs, inputs]), packs: ops::packs(placement) }
+        let parameter = placement.parameter([outputs, inputs]);
+        Self::Plain { parameter, transposed: false, packs: ops::packs(placement) }
+    }
+
+    /// A weight that checkpoints hold as `[inputs, outputs]`, without memory until one fills it.
+    pub fn transposed(outputs: usize, inputs: usize, placement: &Placement) -> Self {
+        let parameter = placement.parameter([inputs, outputs]);
+        Self::Plain { parameter, transposed: true, packs: ops::packs(placement) }
+    }
+
+    /// A weight of numbers that are there already, for models that compute one from several of a checkpoint.
+    pub fn filled(weight: Tensor<2>, placement: &Placement) -> Self {
+        let parameter = Param::initialized(ParamId::new(), weight);
+        Self::Plain { parameter, transposed: false, packs: ops::packs(placement) }.settled()
     }
 
     /// Packs what has just been filled, where that is faster.
     fn settled(self) -> Self {
         #[cfg(feature = "flex")]
-        if let Self::Plain { parameter, packs: true } = &self
+        if let Self::Plain { parameter, transposed, packs: true } = &self
             && parameter.is_initialized()
-            && let Some(packed) = ops::pack(&parameter.val())
+            && let Some(packed) = ops::pack(&outputs_first(parameter, *transposed))
         {
             return Self::Packed(Arc::new(packed));
         }
@@ -50,11 +65,18 @@ impl LinearWeight {
     /// Applies something to the weight as a parameter, if it still is one.
     fn map_plain(self, change: impl FnOnce(Param<Tensor<2>>) -> Param<Tensor<2>>) -> Self {
         match self {
-            Self::Plain { parameter, packs } => Self::Plain { parameter: change(parameter), packs },
+            Self::Plain { parameter, transposed, packs } => {
+                Self::Plain { parameter: change(parameter), transposed, packs }
+            }
             #[cfg(feature = "flex")]
             packed @ Self::Packed(_) => packed,
         }
     }
+}
+
+/// A weight as `[outputs, inputs]`, however it lies.
+pub(crate) fn outputs_first(parameter: &Param<Tensor<2>>, transposed: bool) -> Tensor<2> {
+    if transposed { parameter.val().transpose() } else { parameter.val() }
 }
 
 impl Module for LinearWeight {

@@ -166,6 +166,38 @@ impl TokenBatch {
         states.reshape([rows * tokens, size]).select(0, positions)
     }
 
+    /// The vector of every text's last token, padding of the text's own included: `[texts, size]` of
+    /// `[batch, tokens, size]`.
+    pub fn last_tokens(&self, states: Tensor<3>) -> Tensor<2> {
+        let ends: Vec<usize> = self.texts.iter().map(|text| text.end.saturating_sub(1)).collect();
+        self.select(states, &ends)
+    }
+
+    /// The mean of every text's vectors, padding of the text's own included: `[texts, size]` of
+    /// `[batch, tokens, size]`.
+    pub fn mean_of_tokens(&self, states: Tensor<3>) -> Tensor<2> {
+        self.mean_where(states, |_| true)
+    }
+
+    /// The mean of the vectors of every text's tokens that are no padding: `[texts, size]` of
+    /// `[batch, tokens, size]`.
+    pub fn mean_of_seen_tokens(&self, states: Tensor<3>) -> Tensor<2> {
+        self.mean_where(states, |position| self.attention_mask[position])
+    }
+
+    fn mean_where(&self, states: Tensor<3>, counts: impl Fn(usize) -> bool) -> Tensor<2> {
+        let [rows, tokens, size] = states.dims();
+        let mut weights = vec![0.0_f32; self.texts.len() * rows * tokens];
+        for (text, weights) in self.texts.iter().zip(weights.chunks_mut((rows * tokens).max(1))) {
+            let counted = || text.clone().filter(|&position| counts(position));
+            let share = 1.0 / counted().count().max(1) as f32;
+            counted().for_each(|position| weights[position] = share);
+        }
+        let weights = TensorData::new(weights, [self.texts.len(), rows * tokens]);
+        let weights = Tensor::from_data(weights, (&states.device(), DType::F32));
+        ops::weighted_sums(weights, states.reshape([rows * tokens, size]))
+    }
+
     /// How many rows there are, and how many tokens each has, with padding where there is any.
     pub fn dims(&self) -> [usize; 2] {
         [self.rows, self.tokens]
@@ -174,6 +206,11 @@ impl TokenBatch {
     /// The ids row after row, `[batch * tokens]`.
     pub fn ids(&self) -> &[i32] {
         &self.input_ids
+    }
+
+    /// Whether each token is one that others see, row after row; false for padding, `[batch * tokens]`.
+    pub fn seen(&self) -> &[bool] {
+        &self.attention_mask
     }
 
     /// Checks that a model with this many token ids, token types and positions can take the batch.
@@ -218,6 +255,11 @@ impl TokenBatch {
     pub fn token_type_ids(&self, device: &Device) -> Tensor<2, Int> {
         let types = self.token_type_ids.clone().unwrap_or_else(|| vec![0; self.input_ids.len()]);
         self.to_device(types, device)
+    }
+
+    /// The token types row after row, `[batch * tokens]`; `None` when the tokenizer gives none.
+    pub fn token_types(&self) -> Option<&[i32]> {
+        self.token_type_ids.as_deref()
     }
 
     /// Ids that a model derived from this batch, one per token: `[batch, tokens]`.
@@ -266,6 +308,26 @@ mod tests {
         assert_eq!(batch.first_tokens(states).into_data().try_to_vec::<f32>().unwrap(), [0.0, 3.0]);
         // The limit is on a text, not on all of them.
         assert!(batch.check(10, None, 3).is_ok());
+    }
+
+    #[test]
+    fn means_leave_out_what_fills_a_row_and_padding_if_they_should() {
+        let padded = TokenRow { attention_mask: vec![true, false], ..row(&[8, 9]) };
+        for layout in [BatchLayout::Padded, BatchLayout::Joined] {
+            let batch =
+                TokenBatch::new(&[row(&[5, 6, 7]), padded.clone()], Filling::default(), layout).unwrap();
+            let [rows, tokens] = batch.dims();
+            let states: Vec<f32> = (0..rows * tokens).map(|at| at as f32).collect();
+            let states =
+                Tensor::from_data(TensorData::new(states, [rows, tokens, 1]), (&Device::flex(), DType::F32));
+            assert_eq!(numbers(batch.mean_of_tokens(states.clone())), [1.0, 3.5]);
+            assert_eq!(numbers(batch.mean_of_seen_tokens(states.clone())), [1.0, 3.0]);
+            assert_eq!(numbers(batch.last_tokens(states)), [2.0, 4.0]);
+        }
+    }
+
+    fn numbers(x: Tensor<2>) -> Vec<f32> {
+        x.into_data().try_to_vec().unwrap()
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! `feature-extraction`: the last hidden state of every token, or, beyond Python's pipeline, one
-//! vector for the whole text (`pooling`, `normalize`).
+//! vector for the whole text (`pooling`, `normalize`, `prompt`, `prompt_name`, `truncate_dim`).
 //!
 //! - preprocess: tokenize (no truncation unless asked for);
-//! - forward: the encoder's last hidden state;
+//! - forward: the encoder's last hidden state, pooled if that is asked for;
 //! - postprocess: nested lists `[1, tokens, hidden]`, or the pooled vector `[hidden]`.
 //!
-//! Python returns padded rows when it batches; here a row is always what it is alone. References:
-//! `pipelines/feature_extraction.py` of transformers 4.56.2, `models/Pooling.py` of
-//! sentence-transformers.
+//! `pooling: auto` answers what `SentenceTransformer.encode` answers for the repository. Python returns
+//! padded rows when it batches; here a row is always what it is alone. References:
+//! `pipelines/feature_extraction.py` of transformers 4.56.2, sentence-transformers 5.1.0.
+
+use std::num::NonZeroUsize;
 
 use burnpipe_core::{Error, ErrorKind, JsonTask, Result, Task, parse_parameters};
 use burnpipe_nn::{BatchLayout, Encoder, Heads, TokenRow, run_model};
@@ -18,9 +20,12 @@ use serde_json::{Map, Value};
 use crate::text_features::{collate, read_back, token_row, with_text_pair};
 use crate::{LoadTask, TaskContext};
 
+mod pooling;
 mod sentence_transformers;
 
-use sentence_transformers::SentenceTransformer;
+pub use pooling::Pooling;
+use pooling::Tokens;
+use sentence_transformers::{SentenceTransformer, normalize};
 
 /// The last hidden state of every token, or one vector for the text.
 pub struct FeatureExtraction {
@@ -42,25 +47,15 @@ pub struct FeatureExtractionOptions {
     pub return_tensors: bool,
     /// Makes one vector of the tokens' vectors.
     pub pooling: Option<Pooling>,
-    /// Whether that vector is scaled to length 1; `None` is no, or what the repository's files say
-    /// with [`Pooling::Auto`].
-    pub normalize: Option<bool>,
-}
-
-/// How one vector is made of the tokens' vectors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Pooling {
-    /// As the repository's sentence-transformers files say.
-    Auto,
-    /// The mean of all tokens.
-    Mean,
-    /// The first token.
-    Cls,
-    /// The last token.
-    Last,
-    /// The greatest value of each element.
-    Max,
+    /// Whether that vector is scaled to length 1 at the end, beyond what the repository's files say with
+    /// [`Pooling::Auto`].
+    pub normalize: bool,
+    /// What is put before every text. With [`Pooling::Auto`] `None` is the repository's own, if it has one.
+    pub prompt: Option<String>,
+    /// The repository's prompt of this name, such as `query`; `prompt` wins over it.
+    pub prompt_name: Option<String>,
+    /// Keeps the first so many numbers of the vector, for models trained to allow it (Matryoshka).
+    pub truncate_dim: Option<usize>,
 }
 
 /// Numbers with a shape: `[1, tokens, hidden]`, or `[hidden]` when pooled. In JSON, nested lists.
@@ -124,25 +119,48 @@ impl LoadTask for FeatureExtraction {
         Ok(Self {
             tokenizer: Tokenizer::load(context.load.checkpoint)?,
             model: load(&context.load)?,
-            recipe: SentenceTransformer::read(context.load.checkpoint),
+            recipe: SentenceTransformer::read(&context.load),
         })
     }
 }
 
-/// The hidden states of a text, `[tokens, hidden]`, and which tokens are text.
-#[derive(Clone, Debug)]
-pub struct FeatureExtractionRaw {
-    values: Vec<f32>,
-    attention_mask: Vec<bool>,
-}
-
 impl FeatureExtraction {
-    fn recipe(&self) -> Result<&SentenceTransformer> {
+    fn recipe(&self, parameter: &str) -> Result<&SentenceTransformer> {
         let recipe = self.recipe.as_ref().map_err(|error| Error::new(error.kind(), error.report()))?;
         recipe.as_ref().ok_or_else(|| {
-            let message = "parameter `pooling`: the model has no sentence-transformers files (`modules.json`) to say how; choose `mean`, `cls`, `last` or `max`";
+            let message = format!(
+                "parameter `{parameter}`: the model has no sentence-transformers files (`modules.json`) to say how; choose a `pooling` such as `mean` or `cls`, and write the text as `prompt`"
+            );
             Error::new(ErrorKind::Parameter, message)
         })
+    }
+
+    /// What is put before every text.
+    fn prompt<'a>(&'a self, options: &'a FeatureExtractionOptions) -> Result<Option<&'a str>> {
+        let prompt = match (&options.prompt, &options.prompt_name) {
+            (Some(prompt), _) => Some(prompt.as_str()),
+            (None, Some(name)) => self.recipe("prompt_name")?.prompt(Some(name))?,
+            (None, None) if options.pooling == Some(Pooling::Auto) => self.recipe("pooling")?.prompt(None)?,
+            (None, None) => None,
+        };
+        Ok(prompt.filter(|prompt| !prompt.is_empty()))
+    }
+
+    /// How many tokens at the beginning of every text are the prompt's and do not count.
+    fn prompt_tokens(&self, options: &FeatureExtractionOptions) -> Result<usize> {
+        let leaves_out =
+            options.pooling == Some(Pooling::Auto) && self.recipe("pooling")?.leaves_prompt_out();
+        let Some(prompt) = self.prompt(options)?.filter(|_| leaves_out) else { return Ok(0) };
+        let windows = self.tokenizer.encode(&self.as_read(prompt)?.into(), &self.encode_options(options)?)?;
+        let ids = windows.first().map(|window| window.ids.as_slice()).unwrap_or_default();
+        let ends = ids.last().is_some_and(|last| self.tokenizer.all_special_ids().contains(last));
+        Ok(ids.len() - usize::from(ends))
+    }
+
+    /// The text as sentence-transformers hands it to the tokenizer.
+    fn as_read(&self, text: &str) -> Result<String> {
+        let text = text.trim();
+        Ok(if self.recipe("pooling")?.do_lower_case { text.to_lowercase() } else { text.to_string() })
     }
 
     /// The tokenizer's options, with the length that the repository's files limit texts to.
@@ -150,11 +168,31 @@ impl FeatureExtraction {
         let mut encode = options.tokenizer.clone();
         if options.pooling == Some(Pooling::Auto) && encode.truncation == Truncation::DoNotTruncate {
             encode.truncation = Truncation::LongestFirst;
-            let limits =
-                [encode.max_length, self.recipe()?.max_seq_length, self.tokenizer.model_max_length()];
-            encode.max_length = limits.into_iter().flatten().next();
+            let recipe = self.recipe("pooling")?;
+            let limits = [recipe.max_position_embeddings, self.tokenizer.model_max_length()];
+            let inferred = || limits.into_iter().flatten().min();
+            encode.max_length = encode.max_length.or(recipe.max_seq_length).or_else(inferred);
         }
         Ok(encode)
+    }
+
+    fn pool(
+        &self,
+        texts: &[Tokens<'_>],
+        pooling: Pooling,
+        options: &FeatureExtractionOptions,
+    ) -> Result<Vec<Features>> {
+        let mut vectors = match pooling {
+            Pooling::Auto => self.recipe("pooling")?.embed(texts)?,
+            chosen => texts.iter().map(|text| text.pool(chosen)).collect(),
+        };
+        for vector in &mut vectors {
+            vector.truncate(options.truncate_dim.unwrap_or(usize::MAX));
+            if options.normalize {
+                normalize(vector);
+            }
+        }
+        Ok(vectors.into_iter().map(|values| Features { shape: vec![values.len()], values }).collect())
     }
 }
 
@@ -162,7 +200,7 @@ impl Task for FeatureExtraction {
     type Input = TextInput;
     type Options = FeatureExtractionOptions;
     type Features = TokenRow;
-    type Raw = FeatureExtractionRaw;
+    type Raw = Features;
     type Output = Features;
 
     fn preprocess(
@@ -171,11 +209,13 @@ impl Task for FeatureExtraction {
         options: &Self::Options,
     ) -> Result<impl Iterator<Item = Result<TokenRow>> + Send + use<>> {
         let encode = self.encode_options(options)?;
-        let input = match (input, options.pooling) {
-            (TextInput::Text(text), Some(Pooling::Auto)) if self.recipe()?.do_lower_case => {
-                TextInput::Text(text.to_lowercase())
+        let prompt = self.prompt(options)?.unwrap_or_default();
+        let input = match input {
+            TextInput::Text(text) if options.pooling == Some(Pooling::Auto) => {
+                TextInput::Text(self.as_read(&format!("{prompt}{text}"))?)
             }
-            (input, _) => input,
+            TextInput::Text(text) => TextInput::Text(format!("{prompt}{text}")),
+            input => input,
         };
         let input = with_text_pair(input, options.text_pair.as_deref());
         let windows = self.tokenizer.encode(&input, &encode)?;
@@ -186,72 +226,46 @@ impl Task for FeatureExtraction {
         (self.model.layout() == BatchLayout::Padded).then_some(features.input_ids.len())
     }
 
-    fn forward(&self, batch: &[TokenRow], _: &Self::Options) -> Result<Vec<FeatureExtractionRaw>> {
+    fn forward(&self, batch: &[TokenRow], options: &Self::Options) -> Result<Vec<Features>> {
         let tokens = collate(batch.iter(), &self.tokenizer, self.model.layout())?;
         let (size, values) = run_model(self.model.layout(), || {
             let hidden = self.model.forward(&tokens)?;
             Ok::<_, Error>((hidden.dims()[2], read_back(hidden)?))
         })?;
-        let rows = batch.iter().zip(tokens.texts()).map(|(row, text)| FeatureExtractionRaw {
-            values: values[text.start * size..text.end * size].to_vec(),
-            attention_mask: row.attention_mask.clone(),
-        });
-        Ok(rows.collect())
-    }
-
-    fn postprocess(
-        &self,
-        mut chunks: Vec<FeatureExtractionRaw>,
-        options: &Self::Options,
-    ) -> Result<Features> {
-        let raw = chunks.pop().ok_or_else(|| Error::new(ErrorKind::Input, "the text has no tokens"))?;
-        let tokens = raw.attention_mask.len();
-        let size = raw.values.len() / tokens.max(1);
+        let vectors = tokens.texts().iter().map(|text| &values[text.start * size..text.end * size]);
         let Some(pooling) = options.pooling else {
-            return Ok(Features { shape: vec![1, tokens, size], values: raw.values });
+            let features = |values: &[f32]| Features {
+                shape: vec![1, values.len() / size.max(1), size],
+                values: values.to_vec(),
+            };
+            return Ok(vectors.map(features).collect());
         };
-        let (pooling, said) = match pooling {
-            Pooling::Auto => (self.recipe()?.pooling, self.recipe()?.normalize),
-            chosen => (chosen, false),
-        };
-        let mut values = pool(&raw, size, pooling);
-        if options.normalize.unwrap_or(said) {
-            let length = values.iter().map(|value| value * value).sum::<f32>().sqrt().max(1e-12);
-            values.iter_mut().for_each(|value| *value /= length);
-        }
-        Ok(Features { shape: vec![size], values })
+        let prompt = self.prompt_tokens(options)?;
+        let texts = vectors.zip(batch).map(|(vectors, row)| Tokens {
+            vectors,
+            size,
+            attention_mask: &row.attention_mask,
+            prompt,
+        });
+        self.pool(&texts.collect::<Vec<_>>(), pooling, options)
     }
-}
 
-/// One vector of the vectors of the tokens that are text.
-fn pool(raw: &FeatureExtractionRaw, size: usize, pooling: Pooling) -> Vec<f32> {
-    let vectors = raw.values.chunks(size.max(1)).zip(&raw.attention_mask);
-    let mut seen = vectors.filter(|(_, seen)| **seen).map(|(vector, _)| vector);
-    match pooling {
-        Pooling::Cls => seen.next().map(<[f32]>::to_vec).unwrap_or_default(),
-        Pooling::Last => seen.next_back().map(<[f32]>::to_vec).unwrap_or_default(),
-        Pooling::Max => {
-            let mut greatest = vec![f32::NEG_INFINITY; size];
-            seen.for_each(|vector| {
-                greatest.iter_mut().zip(vector).for_each(|(most, value)| *most = most.max(*value))
-            });
-            greatest
-        }
-        Pooling::Mean | Pooling::Auto => {
-            let mut sums = vec![0.0; size];
-            let mut count = 0.0_f32;
-            seen.for_each(|vector| {
-                count += 1.0;
-                sums.iter_mut().zip(vector).for_each(|(sum, value)| *sum += value);
-            });
-            sums.into_iter().map(|sum: f32| sum / count.max(1e-9)).collect()
-        }
+    fn postprocess(&self, mut chunks: Vec<Features>, _: &Self::Options) -> Result<Features> {
+        chunks.pop().ok_or_else(|| Error::new(ErrorKind::Input, "the text has no tokens"))
     }
 }
 
 impl JsonTask for FeatureExtraction {
-    const PARAMETERS: &'static [&'static str] =
-        &["truncation", "tokenize_kwargs", "return_tensors", "pooling", "normalize"];
+    const PARAMETERS: &'static [&'static str] = &[
+        "truncation",
+        "tokenize_kwargs",
+        "return_tensors",
+        "pooling",
+        "normalize",
+        "prompt",
+        "prompt_name",
+        "truncate_dim",
+    ];
 
     fn parse_options(parameters: Map<String, Value>) -> Result<Self::Options> {
         #[derive(Deserialize)]
@@ -263,6 +277,9 @@ impl JsonTask for FeatureExtraction {
             return_tensors: Option<bool>,
             pooling: Option<Pooling>,
             normalize: Option<bool>,
+            prompt: Option<String>,
+            prompt_name: Option<String>,
+            truncate_dim: Option<NonZeroUsize>,
         }
         let own: Own = parse_parameters(parameters)?;
         let mut kwargs = own.tokenize_kwargs.unwrap_or_default();
@@ -272,8 +289,11 @@ impl JsonTask for FeatureExtraction {
             let message = "parameter `truncation` is given twice, on its own and in `tokenize_kwargs`";
             return Err(Error::new(ErrorKind::Parameter, message));
         }
-        if own.normalize == Some(true) && own.pooling.is_none() {
-            let message = "parameter `normalize` scales one vector: it needs `pooling`, such as `mean`";
+        let of_one_vector =
+            [("normalize", own.normalize == Some(true)), ("truncate_dim", own.truncate_dim.is_some())];
+        if let Some((name, _)) = of_one_vector.iter().find(|(_, asked)| *asked && own.pooling.is_none()) {
+            let message =
+                format!("parameter `{name}` is about one vector: it needs `pooling`, such as `mean`");
             return Err(Error::new(ErrorKind::Parameter, message));
         }
         let text_pair = match kwargs.remove("text_pair") {
@@ -289,7 +309,10 @@ impl JsonTask for FeatureExtraction {
             tokenizer: EncodeOptions::from_kwargs(&kwargs)?,
             return_tensors: own.return_tensors.unwrap_or(false),
             pooling: own.pooling,
-            normalize: own.normalize,
+            normalize: own.normalize.unwrap_or(false),
+            prompt: own.prompt,
+            prompt_name: own.prompt_name,
+            truncate_dim: own.truncate_dim.map(NonZeroUsize::get),
         })
     }
 

@@ -14,22 +14,34 @@
 #![forbid(unsafe_code)]
 
 mod feature_extraction;
+mod fill_mask;
+mod question_answering;
 mod table;
 mod table_question_answering;
 mod text_classification;
 mod text_features;
 mod token_classification;
+mod zero_shot_classification;
 
-pub use feature_extraction::{
-    FeatureExtraction, FeatureExtractionOptions, FeatureExtractionRaw, Features, Pooling,
+pub use feature_extraction::{FeatureExtraction, FeatureExtractionOptions, Features, Pooling};
+pub use fill_mask::{FillMask, FillMaskFeatures, FillMaskOptions, FillMaskRaw, FilledMask};
+pub use question_answering::{
+    Answer, QuestionAnswering, QuestionAnsweringFeatures, QuestionAnsweringInput, QuestionAnsweringOptions,
+    QuestionAnsweringRaw,
 };
 pub use table::{LoadTask, TASKS, TaskContext, TaskRecord, find};
 pub use table_question_answering::{
     TableAnswer, TableQuestionAnswering, TableQuestionAnsweringFeatures, TableQuestionAnsweringOptions,
     TableQuestionAnsweringRaw, TableQuestions,
 };
-pub use text_classification::{FunctionToApply, TextClassification, TextClassificationOptions, TopK};
+pub use text_classification::{
+    FunctionToApply, Ranked, Rerank, TextClassification, TextClassificationOptions, TopK,
+};
 pub use token_classification::{
     AggregationStrategy, Entity, OffsetMapping, TokenClassification, TokenClassificationFeatures,
     TokenClassificationOptions, TokenClassificationRaw,
+};
+pub use zero_shot_classification::{
+    ZeroShotClassification, ZeroShotClassificationFeatures, ZeroShotClassificationOptions,
+    ZeroShotClassificationRaw, ZeroShotLabels,
 };

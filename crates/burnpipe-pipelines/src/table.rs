@@ -6,14 +6,20 @@ use burnpipe_core::{
 use burnpipe_nn::{Architecture, Heads, LoadContext};
 use serde_json::Value;
 
-use crate::{FeatureExtraction, TableQuestionAnswering, TextClassification, TokenClassification};
+use crate::{
+    FeatureExtraction, FillMask, QuestionAnswering, TableQuestionAnswering, TextClassification,
+    TokenClassification, ZeroShotClassification,
+};
 
 /// Every task; alphabetic.
 pub const TASKS: &[TaskRecord] = &[
     TaskRecord::of::<FeatureExtraction>(),
+    TaskRecord::of::<FillMask>(),
+    TaskRecord::of::<QuestionAnswering>(),
     TaskRecord::of::<TableQuestionAnswering>(),
     TaskRecord::of::<TextClassification>(),
     TaskRecord::of::<TokenClassification>(),
+    TaskRecord::of::<ZeroShotClassification>(),
 ];
 
 /// What a task is loaded from.

@@ -17,6 +17,11 @@ use serde_json::{Map, Value, json};
 use crate::text_features::{argmax, collate, read_back, softmax, token_row, with_text_pair};
 use crate::{LoadTask, TaskContext};
 
+mod rerank;
+
+use rerank::Reranking;
+pub use rerank::{Ranked, Rerank};
+
 /// Labels of a text or a pair of texts.
 pub struct TextClassification {
     tokenizer: Tokenizer,
@@ -24,6 +29,7 @@ pub struct TextClassification {
     labels: Vec<String>,
     default_function: FunctionToApply,
     return_all_scores: Option<bool>,
+    reranking: Reranking,
 }
 
 /// The parameters of [`TextClassification`].
@@ -112,8 +118,10 @@ impl LoadTask for TextClassification {
             _ if labels.len() == 1 => FunctionToApply::Sigmoid,
             _ => FunctionToApply::Softmax,
         };
+        let tokenizer = Tokenizer::load(context.load.checkpoint)?;
         Ok(Self {
-            tokenizer: Tokenizer::load(context.load.checkpoint)?,
+            reranking: Reranking::read(config, &tokenizer),
+            tokenizer,
             model: load(&context.load)?,
             labels,
             default_function,

@@ -105,7 +105,8 @@ pub(crate) struct SpecialTokens {
     /// By name; a name that the files set to null is there with `None`, so that the class's default
     /// does not take its place.
     pub(crate) named: BTreeMap<&'static str, Option<SpecialToken>>,
-    pub(crate) additional: Vec<SpecialToken>,
+    /// More tokens; `None` when the files do not say, so that the class's own take their place.
+    pub(crate) additional: Option<Vec<SpecialToken>>,
     /// Names that only this model has, such as `image_token`.
     pub(crate) extra: Vec<SpecialToken>,
 }
@@ -127,7 +128,7 @@ impl SpecialTokens {
     pub(crate) fn all(&self) -> Vec<&SpecialToken> {
         let named = NAMES.iter().filter_map(|name| self.get(name));
         let mut all: Vec<&SpecialToken> = Vec::new();
-        for token in named.chain(&self.additional).chain(&self.extra) {
+        for token in named.chain(self.additional.iter().flatten()).chain(&self.extra) {
             // Python leaves out empty names, and the same text a second time.
             if !token.content().is_empty() && all.iter().all(|seen| seen.content() != token.content()) {
                 all.push(token);

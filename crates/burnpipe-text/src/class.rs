@@ -3,18 +3,45 @@
 use burnpipe_core::{Error, ErrorKind, ModelFiles, Result};
 use serde_json::{Map, Value};
 
+use crate::Side;
 use crate::files;
 
-/// How a class treats its files.
+/// How a class treats its files. Each is named after the first of its classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
+    /// SentencePiece over `spiece.model`, lower-cased and without accents.
+    Albert,
+    /// SentencePiece over `sentencepiece.bpe.model`, in its own order.
+    Barthez,
+    /// As [`Roberta`](Self::Roberta); only the rules for finding special tokens differ.
+    Bart,
     /// WordPiece over `vocab.txt`; `do_lower_case` and its like beat what tokenizer.json says.
     Bert,
+    /// SentencePiece over `spiece.model`.
+    BigBird,
+    /// SentencePiece over `sentencepiece.bpe.model`, with fairseq's first tokens before it.
+    Camembert,
+    /// Byte-level BPE over `vocab.json` and `merges.txt`, with BERT's special tokens.
+    Deberta,
+    /// SentencePiece over `spm.model`.
+    DebertaV2,
+    /// As [`Albert`](Self::Albert), but with case and accents.
+    FNet,
+    /// As [`Bert`](Self::Bert), with a type id of its own for the first token.
+    Funnel,
+    /// As [`Bert`](Self::Bert), with RoBERTa's special tokens.
+    MPNet,
+    /// As [`Bart`](Self::Bart); only the rules for finding special tokens differ.
+    Mvp,
+    /// SentencePiece over `sentencepiece.model`.
+    RemBert,
     /// Byte-level BPE over `vocab.json` and `merges.txt`; `add_prefix_space` and `trim_offsets` beat
     /// what tokenizer.json says.
     Roberta,
-    /// SentencePiece over `sentencepiece.bpe.model`.
+    /// SentencePiece over `sentencepiece.bpe.model`, in fairseq's order.
     XlmRoberta,
+    /// SentencePiece over `spiece.model`, with the special tokens at the end and padding at the start.
+    XLNet,
     /// Python's `PreTrainedTokenizerFast`: what tokenizer.json says, and nothing else.
     Plain,
 }
@@ -35,18 +62,35 @@ const WITHOUT_TYPE_IDS: &[&str] = &["input_ids", "attention_mask"];
 
 /// The classes with rules of their own; every other class is loaded as [`PLAIN`].
 const CLASSES: &[TokenizerClass] = &[
+    class("AlbertTokenizer", Family::Albert, WITH_TYPE_IDS, &["albert", "nystromformer", "yoso"]),
+    class("BartTokenizer", Family::Bart, WITHOUT_TYPE_IDS, &["bart"]),
+    class("BarthezTokenizer", Family::Barthez, WITHOUT_TYPE_IDS, &[]),
     class("BertTokenizer", Family::Bert, WITH_TYPE_IDS, BERT_MODEL_TYPES),
+    class("BigBirdTokenizer", Family::BigBird, WITHOUT_TYPE_IDS, &["big_bird"]),
+    class("CamembertTokenizer", Family::Camembert, WITHOUT_TYPE_IDS, &["camembert"]),
     class("ConvBertTokenizer", Family::Bert, WITH_TYPE_IDS, &["convbert"]),
+    class("DebertaTokenizer", Family::Deberta, DEBERTA_INPUTS, &["deberta"]),
+    class("DebertaV2Tokenizer", Family::DebertaV2, WITH_TYPE_IDS, &["deberta-v2"]),
     class("DistilBertTokenizer", Family::Bert, WITHOUT_TYPE_IDS, &["distilbert"]),
     class("ElectraTokenizer", Family::Bert, WITH_TYPE_IDS, &["electra"]),
+    class("FNetTokenizer", Family::FNet, FNET_INPUTS, &["fnet"]),
+    class("FunnelTokenizer", Family::Funnel, WITH_TYPE_IDS, &["funnel"]),
+    class("LEDTokenizer", Family::Bart, WITHOUT_TYPE_IDS, &["led"]),
     class("LayoutLMTokenizer", Family::Bert, WITH_TYPE_IDS, &["layoutlm"]),
     class("LongformerTokenizer", Family::Roberta, WITHOUT_TYPE_IDS, &["longformer"]),
     class("LxmertTokenizer", Family::Bert, WITH_TYPE_IDS, &["lxmert"]),
+    class("MPNetTokenizer", Family::MPNet, WITHOUT_TYPE_IDS, &["mpnet"]),
     class("MobileBertTokenizer", Family::Bert, WITH_TYPE_IDS, &["mobilebert"]),
+    class("MvpTokenizer", Family::Mvp, WITHOUT_TYPE_IDS, &["mvp"]),
+    class("RemBertTokenizer", Family::RemBert, WITH_TYPE_IDS, &["rembert"]),
     class("RobertaTokenizer", Family::Roberta, WITHOUT_TYPE_IDS, ROBERTA_MODEL_TYPES),
     class("SqueezeBertTokenizer", Family::Bert, WITH_TYPE_IDS, &["squeezebert"]),
     class("XLMRobertaTokenizer", Family::XlmRoberta, WITHOUT_TYPE_IDS, XLM_ROBERTA_MODEL_TYPES),
+    class("XLNetTokenizer", Family::XLNet, WITH_TYPE_IDS, &["xlnet"]),
 ];
+
+const DEBERTA_INPUTS: &[&str] = &["input_ids", "attention_mask", "token_type_ids"];
+const FNET_INPUTS: &[&str] = &["input_ids", "token_type_ids"];
 
 const BERT_MODEL_TYPES: &[&str] = &[
     "align",
@@ -98,6 +142,7 @@ const PYTHON_ONLY: &[&str] = &[
     "PhobertTokenizer",
     "ProphetNetTokenizer",
     "RoCBertTokenizer",
+    "RoFormerTokenizer",
     "SiglipTokenizer",
     "Speech2TextTokenizer",
     "SpeechT5Tokenizer",
@@ -136,7 +181,11 @@ pub(crate) fn choose(
     {
         return Ok(class);
     }
-    by_files(model)
+    let class = by_files(model)?;
+    if class.family == Family::Plain && model_type.is_none() && model.read(AMBIGUOUS)?.is_some() {
+        return Err(ambiguous(model));
+    }
+    Ok(class)
 }
 
 fn text<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
@@ -168,6 +217,7 @@ fn by_files(model: &dyn ModelFiles) -> Result<&'static TokenizerClass> {
         ("vocab.txt", "BertTokenizer"),
         ("vocab.json", "RobertaTokenizer"),
         ("sentencepiece.bpe.model", "XLMRobertaTokenizer"),
+        ("spm.model", "DebertaV2Tokenizer"),
     ] {
         if model.read(file)?.is_some() {
             return by_name(name);
@@ -176,37 +226,40 @@ fn by_files(model: &dyn ModelFiles) -> Result<&'static TokenizerClass> {
     Ok(&PLAIN)
 }
 
+/// The file of ALBERT's, BigBird's, XLNet's and other slow tokenizers, which read it in different ways.
+const AMBIGUOUS: &str = "spiece.model";
+
+fn ambiguous(model: &dyn ModelFiles) -> Error {
+    let message = format!(
+        "`{AMBIGUOUS}` of `{}` does not say which tokenizer it is for; name the class as `tokenizer_class` in \
+         `{}`, or the model as `model_type` in `config.json`",
+        model.model_name(),
+        files::TOKENIZER_CONFIG
+    );
+    Error::new(ErrorKind::Tokenizer, message)
+}
+
 impl TokenizerClass {
     /// The files of its slow tokenizer; none for a class that only knows tokenizer.json.
     pub(crate) fn slow_files(&self) -> &'static [&'static str] {
         match self.family {
-            Family::Bert => &["vocab.txt"],
-            Family::Roberta => &["vocab.json", "merges.txt"],
-            Family::XlmRoberta => &["sentencepiece.bpe.model"],
+            Family::Albert | Family::BigBird | Family::FNet | Family::XLNet => &["spiece.model"],
+            Family::Barthez | Family::Camembert | Family::XlmRoberta => &["sentencepiece.bpe.model"],
+            Family::Bart | Family::Deberta | Family::Mvp | Family::Roberta => &["vocab.json", "merges.txt"],
+            Family::Bert | Family::Funnel | Family::MPNet => &["vocab.txt"],
+            Family::DebertaV2 => &["spm.model"],
+            Family::RemBert => &["sentencepiece.model"],
             Family::Plain => &[],
         }
     }
 
-    /// The special tokens that the class has when the files name no others.
-    pub(crate) fn special_tokens(&self) -> &'static [(&'static str, &'static str)] {
-        match self.family {
-            Family::Bert => &[
-                ("unk_token", "[UNK]"),
-                ("sep_token", "[SEP]"),
-                ("pad_token", "[PAD]"),
-                ("cls_token", "[CLS]"),
-                ("mask_token", "[MASK]"),
-            ],
-            Family::Roberta | Family::XlmRoberta => &[
-                ("bos_token", "<s>"),
-                ("eos_token", "</s>"),
-                ("unk_token", "<unk>"),
-                ("sep_token", "</s>"),
-                ("pad_token", "<pad>"),
-                ("cls_token", "<s>"),
-                ("mask_token", "<mask>"),
-            ],
-            Family::Plain => &[],
-        }
+    /// Where padding goes when the files do not say.
+    pub(crate) fn padding_side(&self) -> Side {
+        if self.family == Family::XLNet { Side::Left } else { Side::Right }
+    }
+
+    /// The type id of padding.
+    pub(crate) fn pad_token_type_id(&self) -> u32 {
+        if self.family == Family::XLNet { 3 } else { 0 }
     }
 }

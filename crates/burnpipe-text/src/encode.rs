@@ -17,7 +17,28 @@ use crate::{EncodeOptions, Encoding, Padding, Side, TextInput, Truncation};
 
 pub(crate) fn encode(tokenizer: &Inner, input: &TextInput, options: &EncodeOptions) -> Result<Vec<Encoding>> {
     let lengths = Lengths::new(tokenizer, options)?;
-    let (mut first, mut second) = split(tokenizer, input, options)?;
+    finish(tokenizer, split(tokenizer, input, options)?, &lengths, options)
+}
+
+/// As [`encode`] of a pair, and a pair also where the second text is empty.
+pub(crate) fn encode_pair(
+    tokenizer: &Inner,
+    [text, text_pair]: [&str; 2],
+    options: &EncodeOptions,
+) -> Result<Vec<Encoding>> {
+    let lengths = Lengths::new(tokenizer, options)?;
+    let splitter = Splitter::new(tokenizer, options);
+    let parts = (splitter.text(text, 0)?, Some(splitter.text(text_pair, 1)?));
+    finish(tokenizer, parts, &lengths, options)
+}
+
+/// Truncates, adds the special tokens and pads.
+fn finish(
+    tokenizer: &Inner,
+    (mut first, mut second): Parts,
+    lengths: &Lengths,
+    options: &EncodeOptions,
+) -> Result<Vec<Encoding>> {
     if let Some(truncation) = &lengths.truncation {
         let params = TruncationParams {
             max_length: room_for_text(tokenizer, truncation.max_length, second.is_some(), options),
@@ -63,10 +84,7 @@ type Parts = (tokenizers::Encoding, Option<tokenizers::Encoding>);
 
 /// Splits the texts of the input into tokens.
 fn split(tokenizer: &Inner, input: &TextInput, options: &EncodeOptions) -> Result<Parts> {
-    let splitter = Splitter {
-        tokenizer,
-        split_special_tokens: options.split_special_tokens.unwrap_or(tokenizer.split_special_tokens),
-    };
+    let splitter = Splitter::new(tokenizer, options);
     let parts = match input {
         TextInput::Text(text) => (splitter.text(text, 0)?, None),
         // Python takes an empty second text for none.
@@ -88,14 +106,21 @@ struct Splitter<'a> {
     split_special_tokens: bool,
 }
 
-impl Splitter<'_> {
+impl<'a> Splitter<'a> {
+    fn new(tokenizer: &'a Inner, options: &EncodeOptions) -> Self {
+        let split_special_tokens = options.split_special_tokens.unwrap_or(tokenizer.split_special_tokens);
+        Self { tokenizer, split_special_tokens }
+    }
+
     fn text(&self, text: &str, type_id: u32) -> Result<tokenizers::Encoding> {
         self.tokens(text, type_id, None).context(ErrorKind::Tokenizer, || "the tokenizer cannot split a text")
     }
 
     fn words(&self, words: &[String], type_id: u32) -> Result<tokenizers::Encoding> {
         let class = self.tokenizer.class;
-        if class.family == Family::Roberta && !self.tokenizer.add_prefix_space {
+        let needs_prefix_space =
+            matches!(class.family, Family::Bart | Family::Deberta | Family::Mvp | Family::Roberta);
+        if needs_prefix_space && !self.tokenizer.add_prefix_space {
             let message = format!(
                 "`{}` takes split words only with `\"add_prefix_space\": true` in its `tokenizer_config.json`",
                 class.name
@@ -217,7 +242,7 @@ fn padding_to(
         },
         pad_to_multiple_of: options.pad_to_multiple_of,
         pad_id,
-        pad_type_id: 0,
+        pad_type_id: tokenizer.class.pad_token_type_id(),
         pad_token: pad_token.to_owned(),
     })
 }

@@ -42,7 +42,9 @@
 #![forbid(unsafe_code)]
 
 mod added_token;
+mod charsmap;
 mod class;
+mod constructor;
 mod encode;
 mod encoding;
 mod files;

@@ -14,6 +14,7 @@ use tokenizers::{
 use crate::Side;
 use crate::added_token::{AddedToken, SpecialToken};
 use crate::class::{self, Family, TokenizerClass};
+use crate::constructor::{self, Constructor};
 use crate::files;
 use crate::settings::Settings;
 use crate::slow;
@@ -38,9 +39,9 @@ fn from_json(
     json: TokenizerJson,
 ) -> Result<Inner> {
     let mut settings = Settings::read(model, config, &json.added_tokens)?;
-    set_default_tokens(class, &mut settings);
-    wrap_mask_token(class.family, &mut settings);
-    let mut defaults = Defaults::default();
+    constructor::set_defaults(class.family, Constructor::Fast, &mut settings.special);
+    constructor::wrap(class.family, Constructor::Fast, &mut settings.special);
+    let mut defaults = Defaults::of(class);
     if let Some(truncation) = json.truncation {
         defaults.truncation_side = match truncation.direction {
             TruncationDirection::Left => Side::Left,
@@ -63,20 +64,26 @@ fn from_slow_files(
     config: Map<String, Value>,
 ) -> Result<Inner> {
     let mut settings = Settings::read(model, config, &[])?;
-    set_default_tokens(class, &mut settings);
+    constructor::set_defaults(class.family, Constructor::Slow, &mut settings.special);
     let library = slow::convert(model, class, &settings)?;
-    slow::wrap_special_tokens(class.family, &mut settings);
+    constructor::wrap(class.family, Constructor::Slow, &mut settings.special);
+    constructor::pin(&mut settings.special);
     // The slow BERT classes clean up by default, and the fast ones take that over.
-    let clean_up = class.family == Family::Bert;
-    finish(class, settings, library, &Defaults { clean_up, ..Defaults::default() })
+    let clean_up = matches!(class.family, Family::Bert | Family::Funnel | Family::MPNet);
+    finish(class, settings, library, &Defaults { clean_up, ..Defaults::of(class) })
 }
 
 /// What holds when tokenizer_config.json does not say.
-#[derive(Default)]
 struct Defaults {
     clean_up: bool,
     padding_side: Side,
     truncation_side: Side,
+}
+
+impl Defaults {
+    fn of(class: &TokenizerClass) -> Self {
+        Self { clean_up: false, padding_side: class.padding_side(), truncation_side: Side::Right }
+    }
 }
 
 /// The constructor of `PreTrainedTokenizerFast`, and then that of the class.
@@ -92,9 +99,13 @@ fn finish(
     let add_prefix_space = settings.flag("add_prefix_space")?.unwrap_or(false);
     set_add_prefix_space(&mut library, add_prefix_space);
     match class.family {
-        Family::Bert => override_normalizer(&mut library, &settings)?,
-        Family::Roberta => override_post_processor(&mut library, &settings, add_prefix_space)?,
-        Family::XlmRoberta | Family::Plain => {}
+        Family::Bert | Family::Funnel | Family::MPNet => {
+            override_normalizer(&mut library, class.family, &settings)?;
+        }
+        Family::Bart | Family::Mvp | Family::Roberta => {
+            override_post_processor(&mut library, &settings, add_prefix_space)?;
+        }
+        _ => {}
     }
     let own_input_names = || class.model_input_names.iter().map(|name| (*name).to_owned()).collect();
     Ok(Inner {
@@ -127,24 +138,6 @@ fn tokenizer_file(config: &Map<String, Value>) -> String {
         parts.is_some_and(|parts| parts.as_slice() <= TRANSFORMERS.as_slice())
     });
     allowed.last().map_or(files::TOKENIZER_JSON, |(_, name)| name).to_owned()
-}
-
-fn set_default_tokens(class: &TokenizerClass, settings: &mut Settings) {
-    for (name, token) in class.special_tokens() {
-        settings.special.set_default(name, SpecialToken::Text((*token).to_owned()));
-    }
-}
-
-/// The mask token of the RoBERTa classes takes the space before it along.
-fn wrap_mask_token(family: Family, settings: &mut Settings) {
-    let Some(Some(mask)) = settings.special.named.get_mut("mask_token") else { return };
-    let SpecialToken::Text(text) = mask else { return };
-    let token = AddedToken { lstrip: true, ..AddedToken::new(text.as_str()) };
-    match family {
-        Family::Roberta => *mask = SpecialToken::Added(AddedToken { normalized: Some(false), ..token }),
-        Family::XlmRoberta => *mask = SpecialToken::Added(token),
-        Family::Bert | Family::Plain => {}
-    }
 }
 
 /// Adds the tokens of the files, and the special tokens that are not there yet or have other rules.
@@ -186,11 +179,18 @@ fn set_add_prefix_space(library: &mut tokenizers::Tokenizer, add_prefix_space: b
     }
 }
 
-fn override_normalizer(library: &mut tokenizers::Tokenizer, settings: &Settings) -> Result<()> {
+fn override_normalizer(
+    library: &mut tokenizers::Tokenizer,
+    family: Family,
+    settings: &Settings,
+) -> Result<()> {
     let lowercase = settings.flag("do_lower_case")?.unwrap_or(true);
     let strip_accents = settings.flag("strip_accents")?;
     let handle_chinese_chars = settings.flag("tokenize_chinese_chars")?.unwrap_or(true);
     if let Some(NormalizerWrapper::BertNormalizer(normalizer)) = library.get_normalizer() {
+        // The MPNet class leaves this one as it is.
+        let handle_chinese_chars =
+            if family == Family::MPNet { normalizer.handle_chinese_chars } else { handle_chinese_chars };
         let normalizer =
             BertNormalizer::new(normalizer.clean_text, handle_chinese_chars, strip_accents, lowercase);
         library.with_normalizer(Some(normalizer));

@@ -12,6 +12,8 @@ use crate::files::{ADDED_TOKENS, SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG, read_obje
 /// Python's LARGE_INTEGER: a longer maximum length stands for none.
 const LARGE_INTEGER: f64 = 1e20;
 
+const ADDITIONAL: &str = "additional_special_tokens";
+
 /// tokenizer_config.json, and the tokens that it and its neighbours name.
 pub(crate) struct Settings {
     config: Map<String, Value>,
@@ -60,11 +62,12 @@ impl Settings {
             let Some(value) = map.get(name) else { continue };
             self.special.named.insert(name, special_token(value, name, SPECIAL_TOKENS_MAP)?);
         }
-        for value in map.get("additional_special_tokens").and_then(Value::as_array).into_iter().flatten() {
-            let name = "additional_special_tokens";
-            let Some(token) = special_token(value, name, SPECIAL_TOKENS_MAP)? else { continue };
-            if !self.special.additional.contains(&token) {
-                self.special.additional.push(token);
+        let Some(values) = map.get(ADDITIONAL).and_then(Value::as_array) else { return Ok(()) };
+        let additional = self.special.additional.get_or_insert_default();
+        for value in values {
+            let Some(token) = special_token(value, ADDITIONAL, SPECIAL_TOKENS_MAP)? else { continue };
+            if !additional.contains(&token) {
+                additional.push(token);
             }
         }
         Ok(())
@@ -100,6 +103,14 @@ impl Settings {
             Some(Value::Bool(flag)) => Ok(Some(*flag)),
             Some(value) => Err(wrong_value(name, value, "true or false")),
         }
+    }
+
+    /// A flag of tokenizer_config.json that Python only asks for its truth: `null` is false.
+    pub(crate) fn truth(&self, name: &str, default: bool) -> Result<bool> {
+        if self.config.get(name).is_some_and(Value::is_null) {
+            return Ok(false);
+        }
+        Ok(self.flag(name)?.unwrap_or(default))
     }
 
     /// A whole number of tokenizer_config.json; `None` when it is not there.
@@ -162,12 +173,10 @@ fn special_tokens(config: &Map<String, Value>) -> Result<SpecialTokens> {
             special.named.insert(name, token);
         }
     }
-    for value in config.get("additional_special_tokens").and_then(Value::as_array).into_iter().flatten() {
-        special.additional.push(SpecialToken::from_value(
-            value,
-            "additional_special_tokens",
-            TOKENIZER_CONFIG,
-        )?);
+    if let Some(values) = config.get(ADDITIONAL) {
+        let values = values.as_array().into_iter().flatten();
+        let tokens = values.map(|value| SpecialToken::from_value(value, ADDITIONAL, TOKENIZER_CONFIG));
+        special.additional = Some(tokens.collect::<Result<_>>()?);
     }
     for (name, value) in config.get("extra_special_tokens").and_then(Value::as_object).into_iter().flatten() {
         special.extra.push(SpecialToken::from_value(value, name, TOKENIZER_CONFIG)?);

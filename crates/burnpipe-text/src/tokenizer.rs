@@ -65,7 +65,8 @@ impl Tokenizer {
     /// Loads a checkpoint's tokenizer, as Python's `AutoTokenizer.from_pretrained` does.
     ///
     /// It is built from tokenizer.json or, without one, from the files of the slow tokenizer:
-    /// `vocab.txt`, `vocab.json` with `merges.txt`, or `sentencepiece.bpe.model`.
+    /// `vocab.txt`, `vocab.json` with `merges.txt`, or one of SentencePiece's: `spiece.model`,
+    /// `spm.model`, `sentencepiece.model` or `sentencepiece.bpe.model`.
     /// tokenizer_config.json, special_tokens_map.json and added_tokens.json are honoured, and
     /// config.json when it takes that to find the class.
     ///
@@ -86,6 +87,16 @@ impl Tokenizer {
     /// [`ErrorKind::Input`] for an input that they cannot be applied to.
     pub fn encode(&self, input: &TextInput, options: &EncodeOptions) -> Result<Vec<Encoding>> {
         encode::encode(&self.0, input, options)
+    }
+
+    /// Encodes two texts that are a pair even when the second is empty, as Python takes lists of pairs;
+    /// [`encode`](Self::encode) takes an empty second text for none, as Python takes a pair alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`encode`](Self::encode).
+    pub fn encode_pair(&self, text: &str, text_pair: &str, options: &EncodeOptions) -> Result<Vec<Encoding>> {
+        encode::encode_pair(&self.0, [text, text_pair], options)
     }
 
     /// Turns ids back into text. Ids that are not in the vocabulary are left out.
@@ -157,7 +168,7 @@ impl Tokenizer {
 
     /// The type id of padding.
     pub fn pad_token_type_id(&self) -> u32 {
-        0
+        self.0.class.pad_token_type_id()
     }
 
     /// The ids of the special tokens.

@@ -5,7 +5,7 @@
 
 use burnpipe_core::{ErrorContext, ErrorKind, ModelFiles, Result};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokenizers::models::bpe::BPE;
@@ -18,7 +18,7 @@ use tokenizers::{
     PreTokenizerWrapper, TruncationParams,
 };
 
-use crate::files;
+use crate::{charsmap, files};
 
 /// What tokenizer.json holds.
 pub(crate) struct TokenizerJson {
@@ -92,6 +92,9 @@ fn component<T: DeserializeOwned>(value: Option<Value>) -> serde_json::Result<Op
 fn check_precompiled(normalizer: &Value) -> serde_json::Result<()> {
     if normalizer.get("type").and_then(Value::as_str) == Some("Precompiled") {
         serde_json::from_str::<Precompiled>(&normalizer.to_string())?;
+        let charsmap = normalizer.get("precompiled_charsmap").and_then(Value::as_str).unwrap_or_default();
+        charsmap::check(&charsmap::from_base64(charsmap))
+            .map_err(|error| serde_json::Error::custom(error.to_string()))?;
     }
     let steps = normalizer.get("normalizers").and_then(Value::as_array);
     steps.into_iter().flatten().try_for_each(check_precompiled)

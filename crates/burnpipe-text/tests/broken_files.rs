@@ -37,7 +37,32 @@ fn tokenizer_file(path: &str) -> Vec<u8> {
 const BERT: &[u8] = br#"{"model_type": "bert"}"#;
 const ROBERTA: &[u8] = br#"{"model_type": "roberta"}"#;
 const XLM_ROBERTA: &[u8] = br#"{"model_type": "xlm-roberta"}"#;
+const ALBERT: &[u8] = br#"{"model_type": "albert"}"#;
+const BARTHEZ: &[u8] = br#"{"tokenizer_class": "BarthezTokenizer"}"#;
+const CAMEMBERT: &[u8] = br#"{"model_type": "camembert"}"#;
+const DEBERTA_V2: &[u8] = br#"{"model_type": "deberta-v2"}"#;
+const XLNET: &[u8] = br#"{"model_type": "xlnet"}"#;
 const VOCABULARY: &[u8] = b"[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nhello\n";
+
+/// A SentencePiece model of pieces with their types.
+fn sentencepiece(pieces: &[(&str, u8)], unk_id: i64, charsmap: &[u8]) -> Vec<u8> {
+    /// A field of bytes in protobuf's format.
+    fn field(tag: u8, bytes: &[u8]) -> Vec<u8> {
+        [&[tag << 3 | 2, u8::try_from(bytes.len()).unwrap()], bytes].concat()
+    }
+    let pieces = pieces.iter().flat_map(|(piece, kind)| {
+        let piece = [field(1, piece.as_bytes()), vec![3 << 3, *kind]].concat();
+        field(1, &piece)
+    });
+    let mut number = unk_id as u64;
+    let mut trainer_spec = vec![0xC0, 0x02];
+    while number > 0x7F {
+        trainer_spec.push((number & 0x7F) as u8 | 0x80);
+        number >>= 7;
+    }
+    trainer_spec.push(number as u8);
+    pieces.chain(field(2, &trainer_spec)).chain(field(3, &field(2, charsmap))).collect()
+}
 
 struct Case<'a> {
     files: &'a [(&'a str, &'a [u8])],
@@ -57,6 +82,11 @@ fn broken_files_are_named() {
         1,
     );
     assert!(broken_charsmap.contains("AAEC"));
+    // A map whose only unit leads far out of it.
+    let lost_charsmap = sentencepiece(&[("<unk>", 2), ("▁a", 1)], 0, b"\x04\0\0\0\0\xFC\xFF\xFFx\0");
+    let lost_charsmap_json = broken_charsmap.replacen("AAEC", "BAAAAAD8//94AA==", 1);
+    let three_pieces = sentencepiece(&[("<unk>", 2), ("<s>", 3), ("</s>", 3)], 0, b"");
+    let without_unknown = sentencepiece(&[("<unk>", 2), ("a", 1)], -1, b"");
     let cases = [
         Case { files: &[], kind: ErrorKind::MissingFile, says: &["org/model", "`tokenizer.json`"] },
         Case {
@@ -73,6 +103,26 @@ fn broken_files_are_named() {
             files: &[("config.json", XLM_ROBERTA)],
             kind: ErrorKind::MissingFile,
             says: &["`sentencepiece.bpe.model`"],
+        },
+        Case {
+            files: &[("config.json", ALBERT)],
+            kind: ErrorKind::MissingFile,
+            says: &["`tokenizer.json` or `spiece.model`"],
+        },
+        Case {
+            files: &[("config.json", DEBERTA_V2)],
+            kind: ErrorKind::MissingFile,
+            says: &["`tokenizer.json` or `spm.model`"],
+        },
+        Case {
+            files: &[("config.json", br#"{"model_type": "deberta"}"#), ("merges.txt", &merges)],
+            kind: ErrorKind::MissingFile,
+            says: &["`vocab.json` with `merges.txt`"],
+        },
+        Case {
+            files: &[("spiece.model", &spm)],
+            kind: ErrorKind::Tokenizer,
+            says: &["`spiece.model`", "`tokenizer_class`", "`model_type`"],
         },
         Case { files: &[("config.json", b"{")], kind: ErrorKind::Config, says: &["`config.json`"] },
         Case {
@@ -154,6 +204,43 @@ fn broken_files_are_named() {
         },
         Case {
             files: &[
+                ("config.json", ALBERT),
+                ("spiece.model", b"version https://git-lfs.github.com/spec/v1\n"),
+            ],
+            kind: ErrorKind::Tokenizer,
+            says: &["`spiece.model`", "complete download"],
+        },
+        Case {
+            files: &[("config.json", DEBERTA_V2), ("spm.model", &lost_charsmap)],
+            kind: ErrorKind::Tokenizer,
+            says: &["`spm.model`", "character map"],
+        },
+        Case {
+            files: &[("tokenizer.json", lost_charsmap_json.as_bytes())],
+            kind: ErrorKind::Tokenizer,
+            says: &["`tokenizer.json`", "character map"],
+        },
+        Case {
+            files: &[
+                ("config.json", ALBERT),
+                ("spiece.model", &spm),
+                ("tokenizer_config.json", br#"{"keep_accents": "no"}"#),
+            ],
+            kind: ErrorKind::Tokenizer,
+            says: &["`keep_accents`", "true or false"],
+        },
+        Case {
+            files: &[("config.json", BARTHEZ), ("sentencepiece.bpe.model", &three_pieces)],
+            kind: ErrorKind::Tokenizer,
+            says: &["`sentencepiece.bpe.model`", "vocabulary size"],
+        },
+        Case {
+            files: &[("config.json", ALBERT), ("spiece.model", &without_unknown)],
+            kind: ErrorKind::Tokenizer,
+            says: &["`spiece.model`", "`unk_id` is -1"],
+        },
+        Case {
+            files: &[
                 ("tokenizer.json", &json),
                 ("tokenizer_config.json", br#"{"tokenizer_class": "CanineTokenizer"}"#),
             ],
@@ -177,6 +264,11 @@ fn broken_files_are_named() {
 fn files_cut_off_anywhere_never_panic() {
     for (folder, file, config) in [
         ("xlm-roberta-slow", "sentencepiece.bpe.model", XLM_ROBERTA),
+        ("albert-slow", "spiece.model", ALBERT),
+        ("camembert-slow", "sentencepiece.bpe.model", CAMEMBERT),
+        ("deberta-v2-slow", "spm.model", DEBERTA_V2),
+        ("xlnet-slow", "spiece.model", XLNET),
+        ("albert-fast", "tokenizer.json", ALBERT),
         ("bert-fast", "tokenizer.json", BERT),
         ("xlm-roberta-fast", "tokenizer.json", XLM_ROBERTA),
         ("roberta-slow", "merges.txt", ROBERTA),
@@ -194,6 +286,30 @@ fn files_cut_off_anywhere_never_panic() {
                 assert_eq!(file, "merges.txt", "{folder}/{file} loads when cut off at {length}");
             }
         }
+    }
+}
+
+/// A download that lost its way: bytes that are not those of the file.
+#[test]
+fn sentencepiece_models_with_wrong_bytes_never_panic() {
+    let texts = ["Hello, 東京 ｗｉｄｅ ½ ﬁ!", "e\u{301}\u{200b}\u{a0}\tx\0", "Straße 👩‍👩‍👧‍👦 [MASK] <mask>"];
+    for (file, config) in [("spiece.model", ALBERT), ("spm.model", DEBERTA_V2), ("spiece.model", XLNET)] {
+        let whole = tokenizer_file("albert-slow/spiece.model");
+        let mut loaded = 0;
+        for place in (0..whole.len()).step_by(5) {
+            let mut bytes = whole.clone();
+            bytes[place] ^= 1 << (place / 5 % 8);
+            let Ok(tokenizer) = Tokenizer::load(&InMemory::of(&[("config.json", config), (file, &bytes)]))
+            else {
+                continue;
+            };
+            loaded += 1;
+            for text in texts {
+                // What comes out is of no use; an error would do as well.
+                let _ = tokenizer.encode(&text.into(), &EncodeOptions::default());
+            }
+        }
+        assert!(loaded > 20, "{loaded} of {} load", whole.len());
     }
 }
 

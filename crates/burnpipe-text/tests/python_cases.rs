@@ -139,24 +139,39 @@ fn every_tokenizer_answers_as_python_does() {
         inputs: serde_json::from_str(&read("inputs.json")).unwrap(),
         arguments: serde_json::from_str(&read("arguments.json")).unwrap(),
     };
-    let mut differences = Differences::default();
-    for folder in folders {
-        let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
-        let cases: Cases = serde_json::from_str(&read(&format!("cases/{name}.json"))).unwrap();
-        let tokenizer =
-            Tokenizer::load(&Folder(folder)).unwrap_or_else(|error| panic!("{name}: {}", error.report()));
-        check_properties(&mut differences, &name, &tokenizer, &cases.properties);
-        for case in &cases.encode {
-            check_encode(&mut differences, &name, &tokenizer, &shared, &cases.windows, case);
-        }
-        for case in &cases.long {
-            check_long(&mut differences, &name, &tokenizer, case);
-        }
-        check_texts(&mut differences, &name, &tokenizer, &cases);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let differences: Vec<String> = std::thread::scope(|scope| {
+        let shared = &shared;
+        let parts = folders.chunks(folders.len().div_ceil(threads));
+        let parts: Vec<_> = parts
+            .map(|folders| {
+                scope.spawn(move || {
+                    let mut differences = Differences::default();
+                    folders.iter().for_each(|folder| check_folder(&mut differences, folder, shared));
+                    differences.0
+                })
+            })
+            .collect();
+        parts.into_iter().flat_map(|part| part.join().unwrap()).collect()
+    });
+    let shown = differences.iter().take(60).map(String::as_str).collect::<Vec<_>>().join("\n");
+    assert!(differences.is_empty(), "{} differences:\n{shown}", differences.len());
+}
+
+fn check_folder(differences: &mut Differences, folder: &Path, shared: &Shared) {
+    let name = folder.file_name().unwrap().to_str().unwrap();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/cases/{name}.json"));
+    let cases: Cases = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let tokenizer = Tokenizer::load(&Folder(folder.to_owned()))
+        .unwrap_or_else(|error| panic!("{name}: {}", error.report()));
+    check_properties(differences, name, &tokenizer, &cases.properties);
+    for case in &cases.encode {
+        check_encode(differences, name, &tokenizer, shared, &cases.windows, case);
     }
-    let count = differences.0.len();
-    let shown = differences.0.iter().take(60).map(String::as_str).collect::<Vec<_>>().join("\n");
-    assert!(count == 0, "{count} differences:\n{shown}");
+    for case in &cases.long {
+        check_long(differences, name, &tokenizer, case);
+    }
+    check_texts(differences, name, &tokenizer, &cases);
 }
 
 fn check_properties(differences: &mut Differences, name: &str, tokenizer: &Tokenizer, python: &Value) {

@@ -30,10 +30,12 @@ pub use burnpipe_hub::{Checkpoint, DownloadProgress, OpenOptions};
 pub use burnpipe_models as models;
 pub use burnpipe_nn as nn;
 pub use burnpipe_pipelines::{
-    AggregationStrategy, Entity, FeatureExtraction, FeatureExtractionOptions, Features, FunctionToApply,
-    LoadTask, OffsetMapping, Pooling, TableAnswer, TableQuestionAnswering, TableQuestionAnsweringOptions,
-    TableQuestions, TaskContext, TaskRecord, TextClassification, TextClassificationOptions,
-    TokenClassification, TokenClassificationOptions, TopK,
+    AggregationStrategy, Answer, Entity, FeatureExtraction, FeatureExtractionOptions, Features, FillMask,
+    FillMaskOptions, FilledMask, FunctionToApply, LoadTask, OffsetMapping, Pooling, QuestionAnswering,
+    QuestionAnsweringInput, QuestionAnsweringOptions, Ranked, Rerank, TableAnswer, TableQuestionAnswering,
+    TableQuestionAnsweringOptions, TableQuestions, TaskContext, TaskRecord, TextClassification,
+    TextClassificationOptions, TokenClassification, TokenClassificationOptions, TopK, ZeroShotClassification,
+    ZeroShotClassificationOptions, ZeroShotLabels,
 };
 pub use burnpipe_text as text;
 pub use burnpipe_text::{EncodeOptions, Padding, Side, Table, TextInput, Truncation};
@@ -66,5 +68,5 @@ pub fn supported(task: &TaskRecord) -> Vec<&'static str> {
 
 /// What most programs need.
 pub mod prelude {
-    pub use crate::{AsyncPipeline, FromPretrained, Pipeline, TextInput, pipeline};
+    pub use crate::{AsyncPipeline, FromPretrained, Pipeline, Rerank, TextInput, pipeline};
 }

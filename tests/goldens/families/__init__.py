@@ -1,2 +1,16 @@
 """One file per family: its tokenizer and its checkpoints. Importing it adds them to the table; alphabetic."""
-from families import tapas  # noqa: F401
+
+from . import bart  # noqa: F401
+from . import albert  # noqa: F401
+from . import camembert  # noqa: F401
+from . import deberta  # noqa: F401
+from . import deberta_v2  # noqa: F401
+from . import electra  # noqa: F401
+from . import embeddings  # noqa: F401
+from . import longformer  # noqa: F401
+from . import masked_lm  # noqa: F401
+from . import mobilebert  # noqa: F401
+from . import modernbert  # noqa: F401
+from . import mpnet  # noqa: F401
+from . import tapas  # noqa: F401
+from . import xlnet  # noqa: F401

@@ -1,4 +1,4 @@
-//! One column of a csv.
+//! One column of a csv, or the columns that make an input together.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use burnpipe::{Error, ErrorKind, Result};
 use burnpipe_core::ErrorContext;
 use csv::{ByteRecord, Reader};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::lines::utf8;
 use super::row::{Place, Row, input_error};
@@ -14,12 +14,35 @@ use super::row::{Place, Row, input_error};
 /// The column that is read when nobody names one.
 const DEFAULT_COLUMN: &str = "text";
 
+/// The columns that are read as the fields of an object when nobody names one and there is no default.
+const OBJECTS: [&[&str]; 1] = [&["question", "context"]];
+
 /// Reads one input per record, never more than a record at a time.
 pub(crate) struct CsvRows<R> {
     reader: Reader<R>,
     source: Arc<str>,
-    column: usize,
+    columns: Columns,
     ended: bool,
+}
+
+/// Which columns are an input.
+enum Columns {
+    One(usize),
+    /// The fields of an object, and where they stand.
+    Object(Vec<(&'static str, usize)>),
+}
+
+impl Columns {
+    fn of(names: &[String], column: Option<&str>) -> Option<Self> {
+        let place = |wanted: &str| names.iter().position(|name| name == wanted);
+        if let Some(index) = place(column.unwrap_or(DEFAULT_COLUMN)) {
+            return Some(Self::One(index));
+        }
+        let object = |fields: &&[&'static str]| {
+            fields.iter().map(|&field| Some((field, place(field)?))).collect::<Option<Vec<_>>>()
+        };
+        OBJECTS.iter().filter(|_| column.is_none()).find_map(object).map(Self::Object)
+    }
 }
 
 impl<R: Read> CsvRows<R> {
@@ -33,16 +56,24 @@ impl<R: Read> CsvRows<R> {
         let headers = reader.byte_headers().context(ErrorKind::Io, || format!("{source} cannot be read"))?;
         let names: Vec<String> =
             headers.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
-        let wanted = column.unwrap_or(DEFAULT_COLUMN);
-        let Some(index) = names.iter().position(|name| name == wanted) else {
+        let Some(columns) = Columns::of(&names, column) else {
             return Err(no_column(&source, column, &names));
         };
-        Ok(Self { reader, source, column: index, ended: false })
+        Ok(Self { reader, source, columns, ended: false })
     }
 
     fn input(&self, record: &ByteRecord) -> Result<Value> {
-        let field = record.get(self.column).unwrap_or_default();
-        Ok(Value::String(utf8(field)?.to_owned()))
+        let text = |index: usize| {
+            let field = record.get(index).unwrap_or_default();
+            Ok(Value::String(utf8(field)?.to_owned()))
+        };
+        match &self.columns {
+            Columns::One(index) => text(*index),
+            Columns::Object(fields) => {
+                let fields = fields.iter().map(|(name, index)| Ok(((*name).to_owned(), text(*index)?)));
+                Ok(Value::Object(fields.collect::<Result<Map<_, _>>>()?))
+            }
+        }
     }
 }
 
@@ -108,6 +139,13 @@ mod tests {
         let bytes = b"\xef\xbb\xbftext,id\n\"two\nlines, here\",1\nb,2\n";
         assert_eq!(read(bytes, None).unwrap(), ["\"two\\nlines, here\"", "\"b\""]);
         assert_eq!(read(bytes, Some("id")).unwrap(), ["\"1\"", "\"2\""]);
+    }
+
+    #[test]
+    fn columns_that_belong_together_are_an_object() {
+        let bytes = b"context,id,question\nIn Paris.,1,Where?\n";
+        assert_eq!(read(bytes, None).unwrap(), [r#"{"question":"Where?","context":"In Paris."}"#]);
+        assert_eq!(read(bytes, Some("question")).unwrap(), ["\"Where?\""]);
     }
 
     #[test]

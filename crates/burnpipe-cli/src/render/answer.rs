@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::{entities, labels, numbers, printable, records, style::PALE};
+use super::{entities, fills, labels, numbers, passages, printable, records, style::PALE};
 
 /// How much of a text stands above its answer.
 const PREVIEW: usize = 80;
@@ -22,6 +22,10 @@ pub(crate) fn answer(place: Option<&str>, input: &Value, answer: &Value, width: 
         entities::render(input, answer, width)
     } else if let Some(labels) = labels::read(answer) {
         labels::render(&labels, width)
+    } else if let Some(passages) = passages::read(answer) {
+        passages::render(&passages, width)
+    } else if let Some(fills) = fills::read(answer) {
+        fills::render(&fills, width)
     } else if let Some(shape) = numbers::shape(answer) {
         numbers::render(&shape, answer)
     } else {
@@ -34,10 +38,12 @@ pub(crate) fn answer(place: Option<&str>, input: &Value, answer: &Value, width: 
 fn preview(input: &Value) -> String {
     let text = match input {
         Value::String(text) => printable::preview(text, PREVIEW),
-        Value::Object(fields) => match fields.get("text").and_then(Value::as_str) {
-            Some(text) => printable::preview(text, PREVIEW),
-            None => printable::preview(&input.to_string(), PREVIEW),
-        },
+        Value::Object(fields) => {
+            match fields.get("text").or(fields.get("question")).and_then(Value::as_str) {
+                Some(text) => printable::preview(text, PREVIEW),
+                None => printable::preview(&input.to_string(), PREVIEW),
+            }
+        }
         other => printable::preview(&other.to_string(), PREVIEW),
     };
     format!("  {text}")

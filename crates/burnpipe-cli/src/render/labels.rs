@@ -14,10 +14,18 @@ pub(super) struct Scored<'a> {
     score: f64,
 }
 
-/// The labels of an answer that has this shape: one of them, or a list.
+/// The labels of an answer that has this shape: one of them, a list, or lists of labels and scores.
 pub(super) fn read(answer: &Value) -> Option<Vec<Scored<'_>>> {
     match answer {
         Value::Array(labels) if !labels.is_empty() => labels.iter().map(read_one).collect(),
+        Value::Object(fields) if fields.contains_key("labels") => {
+            let list = |name: &str| fields.get(name)?.as_array();
+            let (labels, scores) = (list("labels")?, list("scores")?);
+            let scored = |(label, score): (_, &Value)| {
+                Some(Scored { label: Value::as_str(label)?, score: score.as_f64()? })
+            };
+            labels.iter().zip(scores).map(scored).collect()
+        }
         one => Some(vec![read_one(one)?]),
     }
 }
@@ -81,6 +89,13 @@ mod tests {
         );
         let list = json!([one]);
         assert_eq!(render(&read(&list).unwrap(), None), rendered);
+    }
+
+    #[test]
+    fn lists_of_labels_and_scores_are_shown_as_labels() {
+        let answer = json!({"sequence": "a", "labels": ["food", "travel"], "scores": [0.75, 0.25]});
+        let list = json!([{"label": "food", "score": 0.75}, {"label": "travel", "score": 0.25}]);
+        assert_eq!(render(&read(&answer).unwrap(), None), render(&read(&list).unwrap(), None));
     }
 
     #[test]

@@ -5,8 +5,10 @@
 
 mod answer;
 mod entities;
+mod fills;
 mod labels;
 mod numbers;
+mod passages;
 mod printable;
 mod records;
 mod style;

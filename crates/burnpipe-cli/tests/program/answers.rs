@@ -142,6 +142,27 @@ fn a_piped_table_is_plain_and_marks_the_entities() {
 }
 
 #[test]
+fn questions_come_as_objects_or_as_columns() {
+    let files = Files::new();
+    let model = workspace().join("tests/goldens/models/bert-questions").to_str().unwrap().to_owned();
+    let ask = |name: &str, content: &str, format: &str| {
+        let inputs = files.write(name, content);
+        run(&["run", "question-answering", "--model", &model, "--inputs", &inputs, "--format", format])
+    };
+    let lines = "{\"question\": \"Where?\", \"context\": \"Sarah lives in Paris.\"}\n\
+                 {\"context\": \"In 1998.\", \"question\": \"When?\"}\n";
+    let expected = ask("a.jsonl", lines, "jsonl").lines();
+    assert_eq!(expected.len(), 2);
+    assert!(expected.iter().all(|answer| answer["answer"].is_string()), "{expected:?}");
+    let columns = "question,context\nWhere?,Sarah lives in Paris.\nWhen?,In 1998.\n";
+    assert_eq!(ask("a.csv", columns, "jsonl").lines(), expected);
+    let table = ask("a.jsonl", lines, "table").out;
+    assert!(table.contains("line 2  When?\nanswer "), "{table}");
+    ask("b.jsonl", "{\"question\": \"Where?\", \"context\": \"\"}\n", "jsonl")
+        .was_refused(&["line 1", "`context` is empty"]);
+}
+
+#[test]
 fn no_inputs_give_no_answers() {
     let files = Files::new();
     let cases =
@@ -160,4 +181,53 @@ fn a_local_folder_is_a_model() {
     let answers = ran.json();
     assert_eq!(answers.as_array().unwrap().len(), 2);
     assert!(answers[0]["label"].is_string() && answers[0]["score"].is_f64(), "{answers}");
+}
+
+#[test]
+fn words_for_masks_are_a_table_on_a_terminal_and_python_s_fields_elsewhere() {
+    let folder = workspace().join("tests/goldens/models/bert-mask");
+    let arguments = [
+        "run",
+        "fill-mask",
+        "--model",
+        folder.to_str().unwrap(),
+        "--params",
+        r#"{"targets": ["the", "in"]}"#,
+    ];
+    let texts = ["Sarah lives in [MASK].", "[MASK] and [MASK]"];
+    let answers = run(&[&arguments[..], &["--format", "json"], &texts].concat()).json();
+    let words = |answer: &Value| answer.as_array().unwrap().len();
+    assert_eq!((words(&answers[0]), words(&answers[1]), words(&answers[1][0])), (2, 2, 2));
+    let word = answers[0][0]["token_str"].as_str().unwrap();
+    assert_eq!(answers[0][0]["sequence"], format!("sarah lives in {word}."));
+    let table = run(&[&arguments[..], &["--format", "table", texts[0]]].concat());
+    let lines: Vec<Vec<&str>> = table.out.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0], ["word", "score", "text"]);
+    assert_eq!((lines.len(), lines[1][0], lines[1][2]), (3, word, "sarah"));
+    let refused = run(&[&arguments[..], &["Sarah lives in Paris."]].concat());
+    assert!(refused.err.contains("[MASK]") && refused.err.contains("Sarah lives"), "{refused:?}");
+}
+
+#[test]
+fn labels_of_the_callers_own_are_asked_for_before_a_model_is_loaded() {
+    let folder = workspace().join("tests/goldens/models/bert-zero-shot");
+    let folder = folder.to_str().unwrap();
+    let ask = |params: &str| {
+        run(&[
+            "run",
+            "zero-shot-classification",
+            "--model",
+            folder,
+            "--params",
+            params,
+            "--format",
+            "table",
+            "Hi",
+        ])
+    };
+    let ran = ask(r#"{"candidate_labels": "food, travel"}"#);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.out.contains("food") && ran.out.contains("travel") && ran.out.contains('█'), "{}", ran.out);
+    let ran = run(&["run", "zero-shot-classification", "--model", "/no/such/model", "Hi"]);
+    assert!(ran.err.contains("`candidate_labels` is missing"), "{}", ran.err);
 }

@@ -6,7 +6,8 @@
 use burn::tensor::{Bool, DType, Device, Int, Tensor};
 use burn_flex::{Flex, FlexTensor, Layout};
 use burnpipe_kernels::{
-    Activation, AttentionOptions, AttentionShape, Finish, Heads, HiddenKeys, Norm, PackedMatrix, ScoreBias,
+    Activation, AttentionOptions, AttentionShape, DistanceScores, Finish, Heads, HiddenKeys, Norm,
+    PackedMatrix, RotaryPairs, ScoreBias,
 };
 
 use super::AttentionScope;
@@ -86,12 +87,21 @@ pub(super) fn embedding(table: Tensor<2>, ids: Tensor<2, Int>) -> Tensor<3> {
 pub(super) fn layer_norm<const D: usize>(
     x: Tensor<D>,
     gamma: Tensor<1>,
-    beta: Tensor<1>,
+    beta: Option<Tensor<1>>,
     epsilon: f64,
 ) -> Tensor<D> {
-    let (gamma, beta) = (contiguous(primitive(gamma)), contiguous(primitive(beta)));
-    let norm = Norm::Layer { gamma: numbers(&gamma), beta: Some(numbers(&beta)), epsilon: epsilon as f32 };
+    let gamma = contiguous(primitive(gamma));
+    let beta = beta.map(|beta| contiguous(primitive(beta)));
+    let beta = beta.as_ref().map(numbers);
+    let norm = Norm::Layer { gamma: numbers(&gamma), beta, epsilon: epsilon as f32 };
     in_place(x, |values| norm.apply(values, None))
+}
+
+pub(super) fn rotary(x: Tensor<4>, cosines: Tensor<2>, sines: Tensor<2>) -> Tensor<4> {
+    let [_, _, heads, size] = x.dims();
+    let (cosines, sines) = (contiguous(primitive(cosines)), contiguous(primitive(sines)));
+    let (cosines, sines) = (numbers(&cosines), numbers(&sines));
+    in_place(x, |values| burnpipe_kernels::rotate(values, heads, size, cosines, sines, RotaryPairs::Halves))
 }
 
 pub(super) fn softmax<const D: usize>(x: Tensor<D>) -> Tensor<D> {
@@ -117,11 +127,23 @@ pub(super) fn attention(
     let (query, key, value) = (side_by_side(query), side_by_side(key), side_by_side(value));
     let bias = scope.bias.clone().map(side_by_side);
     let hidden = scope.hidden.clone().map(hidden_primitive);
+    let places = |scores: &Option<Tensor<4>>| scores.as_ref().map(|scores| scores.dims()[3]);
+    let of_distances = scope.distances.as_ref().and_then(|scores| {
+        let places = places(&scores.of_queries).or(places(&scores.of_keys))?;
+        let flat = |scores: &Option<Tensor<4>>| scores.clone().map(|scores| contiguous(primitive(scores)));
+        Some((places, flat(&scores.of_queries), flat(&scores.of_keys), scores.distances.place_of()))
+    });
     let options = AttentionOptions {
         scale: scope.scale.map_or_else(|| 1.0 / (size as f32).sqrt(), |scale| scale as f32),
         bias: bias.as_ref().map(|bias| {
             let [batch_stride, head_stride, query_stride] = strides(bias);
             ScoreBias { values: from_start(bias), batch_stride, head_stride, query_stride }
+        }),
+        distances: of_distances.as_ref().map(|(places, of_queries, of_keys, place_of)| DistanceScores {
+            of_queries: of_queries.as_ref().map(numbers),
+            of_keys: of_keys.as_ref().map(numbers),
+            places: *places,
+            place_of,
         }),
         hidden: hidden.as_ref().map(|hidden| {
             let [batch_stride, _, query_stride] = strides(hidden);
@@ -129,6 +151,7 @@ pub(super) fn attention(
             HiddenKeys { values, batch_stride, query_stride }
         }),
         causal: scope.causal,
+        window: scope.window,
         texts: scope.texts.as_deref(),
         ..AttentionOptions::full(size)
     };

@@ -5,19 +5,23 @@
 use std::sync::Arc;
 
 use burn::tensor::ops::AttentionModuleOptions;
-use burn::tensor::{Bool, DType, FloatDType, Int, Tensor, TensorData, activation, module};
+use burn::tensor::{Bool, DType, Device, FloatDType, Int, Tensor, TensorData, activation, module};
 
 #[cfg(feature = "flex")]
 use burn::module::Param;
-#[cfg(feature = "flex")]
-use burn::tensor::Device;
 
+use crate::linear_weight::outputs_first;
 use crate::{ActivationLayer, Linear, LinearWeight, Placement};
 
 #[cfg(feature = "flex")]
 mod cpu;
+mod distances;
+mod rotary;
+
 #[cfg(feature = "flex")]
 pub(crate) use cpu::pack;
+pub use distances::{DistanceScores, Distances};
+pub use rotary::{RotaryAngles, rotary};
 
 /// Whether linear layers there pack their weights, and may hold them in half precision.
 pub(crate) fn packs(placement: &Placement) -> bool {
@@ -40,7 +44,9 @@ pub(crate) fn packs(placement: &Placement) -> bool {
 /// - result: `[.., outputs]`
 pub fn linear<const D: usize>(x: Tensor<D>, weight: &LinearWeight, bias: Option<Tensor<1>>) -> Tensor<D> {
     match weight {
-        LinearWeight::Plain { parameter, .. } => plain_linear(x, parameter.val(), bias),
+        LinearWeight::Plain { parameter, transposed, .. } => {
+            plain_linear(x, outputs_first(parameter, *transposed), bias)
+        }
         #[cfg(feature = "flex")]
         LinearWeight::Packed(weight) => cpu::linear(x, weight, bias, None, None),
     }
@@ -54,7 +60,9 @@ pub fn linear_activated<const D: usize>(
     activation: &ActivationLayer,
 ) -> Tensor<D> {
     match weight {
-        LinearWeight::Plain { parameter, .. } => activation.forward(plain_linear(x, parameter.val(), bias)),
+        LinearWeight::Plain { parameter, transposed, .. } => {
+            activation.forward(plain_linear(x, outputs_first(parameter, *transposed), bias))
+        }
         #[cfg(feature = "flex")]
         LinearWeight::Packed(weight) => match activation.kernel() {
             Some(kernel) => cpu::linear(x, weight, bias, Some(kernel), None),
@@ -71,7 +79,9 @@ pub fn linear_added<const D: usize>(
     residual: Tensor<D>,
 ) -> Tensor<D> {
     match weight {
-        LinearWeight::Plain { parameter, .. } => plain_linear(x, parameter.val(), bias) + residual,
+        LinearWeight::Plain { parameter, transposed, .. } => {
+            plain_linear(x, outputs_first(parameter, *transposed), bias) + residual
+        }
         #[cfg(feature = "flex")]
         LinearWeight::Packed(weight) => cpu::linear(x, weight, bias, None, Some(residual)),
     }
@@ -116,7 +126,7 @@ fn plain_linear<const D: usize>(x: Tensor<D>, weight: Tensor<2>, bias: Option<Te
 pub fn layer_norm<const D: usize>(
     x: Tensor<D>,
     gamma: Tensor<1>,
-    beta: Tensor<1>,
+    beta: Option<Tensor<1>>,
     epsilon: f64,
 ) -> Tensor<D> {
     #[cfg(feature = "flex")]
@@ -124,8 +134,8 @@ pub fn layer_norm<const D: usize>(
         return cpu::layer_norm(x, gamma, beta, epsilon);
     }
     in_f32(x, |x| {
-        let (gamma, beta) = (gamma.cast(FloatDType::F32), beta.cast(FloatDType::F32));
-        module::layer_norm(x, gamma, Some(beta), epsilon)
+        let beta = beta.map(|beta| beta.cast(FloatDType::F32));
+        module::layer_norm(x, gamma.cast(FloatDType::F32), beta, epsilon)
     })
 }
 
@@ -164,6 +174,17 @@ pub fn embedding(table: Tensor<2>, ids: Tensor<2, Int>) -> Tensor<3> {
     table.select(0, ids.reshape([batch * tokens])).reshape([batch, tokens, size])
 }
 
+/// Sums of rows, each with its weight, in f32 whatever the type of `rows`.
+///
+/// # Shapes
+///
+/// - `weights`: `[sums, rows]`, in f32
+/// - `rows`: `[rows, size]`
+/// - result: `[sums, size]`
+pub fn weighted_sums(weights: Tensor<2>, rows: Tensor<2>) -> Tensor<2> {
+    in_f32(rows, |rows| weights.matmul(rows))
+}
+
 /// What attention may look at, and how its scores are scaled.
 #[derive(Clone, Debug, Default)]
 pub struct AttentionScope {
@@ -173,11 +194,16 @@ pub struct AttentionScope {
     pub bias: Option<Tensor<4>>,
     /// Whether a query sees no later key; the last query is beside the last key.
     pub causal: bool,
+    /// A query sees no key that is this many tokens away or more. Where it would see none at all, because
+    /// those are hidden, it looks at everything alike, as in transformers.
+    pub window: Option<usize>,
     /// What scores are multiplied by; `1 / sqrt(size)` unless said.
     pub scale: Option<f64>,
     /// Where each of several texts ends that lie in one row, the last at its end: a token sees its own
     /// text only.
     pub texts: Option<Arc<[usize]>>,
+    /// Added to the scaled scores as well, by how far a key is from its query. Queries and keys are as many.
+    pub distances: Option<DistanceScores>,
 }
 
 /// `softmax(query . key^T * scale + bias) . value`, the softmax in f32 whatever the type of `query`.
@@ -196,11 +222,23 @@ pub fn attention(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, scope: &Att
     if let Some(texts) = &scope.texts {
         return attention_by_text(&query, &key, &value, scope, texts);
     }
+    if let Some(distances) = &scope.distances {
+        let bias = match (distances.bias(), scope.bias.clone()) {
+            (Some(of_distances), Some(bias)) => Some(bias + of_distances),
+            (of_distances, bias) => of_distances.or(bias),
+        };
+        return attention(query, key, value, &AttentionScope { bias, distances: None, ..scope.clone() });
+    }
     let [batch, heads, queries, size] = query.dims();
     let keys = key.dims()[2];
     // CubeCL knows no shared key heads and no masks that are broadcast.
     let (key, value) = (repeat_heads(key, heads), repeat_heads(value, heads));
-    let hidden = scope.hidden.clone().map(|hidden| hidden.expand([batch, heads, queries, keys]));
+    let shape = [batch, heads, queries, keys];
+    let mut hidden = scope.hidden.clone().map(|hidden| hidden.expand(shape));
+    if let Some(window) = scope.window {
+        let far = far_keys(window, queries, keys, &query.device()).expand(shape);
+        hidden = Some(hidden.map_or(far.clone(), |hidden| hidden.bool_or(far)));
+    }
     if matches!(query.dtype(), DType::F16 | DType::BF16) {
         return attention_in_half(query, key, value, hidden, scope);
     }
@@ -210,7 +248,27 @@ pub fn attention(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, scope: &Att
         None => query,
     };
     let options = AttentionModuleOptions { is_causal: scope.causal, ..Default::default() };
-    module::attention(query, key, value, hidden, scope.bias.clone(), options)
+    let mut bias = scope.bias.clone();
+    if scope.window.is_some()
+        && scope.hidden.is_some()
+        && let Some(hidden) = hidden.take()
+    {
+        // Burn's mask makes nothing of a query that sees no key; the least number makes all keys alike.
+        let zeros = bias.unwrap_or_else(|| Tensor::zeros(shape, (&query.device(), query.dtype())));
+        bias = Some(zeros.mask_fill(hidden, f32::MIN));
+    }
+    module::attention(query, key, value, hidden, bias, options)
+}
+
+/// True where a key is `window` tokens away or more: `[1, 1, queries, keys]`.
+fn far_keys(window: usize, queries: usize, keys: usize, device: &Device) -> Tensor<4, Bool> {
+    let tokens = |range: std::ops::Range<usize>| {
+        Tensor::<1, Int>::arange(range.start as i64..range.end as i64, (device, DType::I32))
+    };
+    // The last query is beside the last key.
+    let own = tokens(keys.saturating_sub(queries)..keys).reshape([1, 1, queries, 1]);
+    let other = tokens(0..keys).reshape([1, 1, 1, keys]);
+    (own - other).abs().greater_equal_elem(window.max(1) as i32)
 }
 
 /// Attention of texts that lie in one row, one after the other.
@@ -228,6 +286,7 @@ fn attention_by_text(
             hidden: scope.hidden.clone().map(|hidden| hidden.narrow(3, start, end - start)),
             bias: scope.bias.as_ref().map(|bias| part(bias).narrow(3, start, end - start)),
             texts: None,
+            distances: scope.distances.as_ref().map(|distances| distances.part(start, end - start)),
             ..scope.clone()
         };
         attention(part(query), part(key), part(value), &scope)
@@ -283,8 +342,6 @@ pub(crate) fn in_f32<const D: usize>(x: Tensor<D>, run: impl FnOnce(Tensor<D>) -
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Device;
-
     use super::*;
 
     /// Numbers that look random and are the same on every machine, from -1 to 1.
@@ -349,7 +406,13 @@ mod tests {
     fn attention_equals_loops_in_every_type() {
         let hidden: Vec<bool> = (0..BATCH * KEYS).map(|at| at == 1 || at == BATCH * KEYS - 1).collect();
         for (dtype, tolerance) in [(DType::F32, 1e-5), (DType::F16, 5e-3), (DType::BF16, 4e-2)] {
-            for (causal, scale) in [(false, None), (true, None), (false, Some(0.7)), (true, Some(0.7))] {
+            for (causal, window, scale) in [
+                (false, None, None),
+                (true, None, None),
+                (false, None, Some(0.7)),
+                (true, Some(2), Some(0.7)),
+                (false, Some(2), None),
+            ] {
                 let (query, query_tensor) = tensor([BATCH, HEADS, QUERIES, SIZE], 1, dtype);
                 let (key, key_tensor) = tensor([BATCH, KEY_HEADS, KEYS, SIZE], 2, dtype);
                 let (value, value_tensor) = tensor([BATCH, KEY_HEADS, KEYS, SIZE], 3, dtype);
@@ -359,11 +422,15 @@ mod tests {
                     hidden: Some(Tensor::from_data(hidden_data, &Device::flex())),
                     bias: Some(bias_tensor),
                     causal,
+                    window,
                     scale,
-                    texts: None,
+                    ..AttentionScope::default()
                 };
                 let hides = |batch: usize, row: usize, column: usize| {
-                    hidden[batch * KEYS + column] || (causal && column > row + KEYS - QUERIES)
+                    let own = row + KEYS - QUERIES;
+                    hidden[batch * KEYS + column]
+                        || (causal && column > own)
+                        || window.is_some_and(|window| column.abs_diff(own) >= window)
                 };
                 let expected =
                     by_loops(&query, &key, &value, &bias, hides, scale.unwrap_or(1.0 / (SIZE as f64).sqrt()));
@@ -372,7 +439,7 @@ mod tests {
                 let answer = answer.into_data().convert::<f32>().try_to_vec::<f32>().unwrap();
                 for (answer, expected) in answer.iter().zip(expected) {
                     let error = (f64::from(*answer) - expected).abs();
-                    assert!(error < tolerance, "{dtype:?} {causal} {scale:?}: off by {error}");
+                    assert!(error < tolerance, "{dtype:?} {causal} {window:?} {scale:?}: off by {error}");
                 }
             }
         }
@@ -383,8 +450,9 @@ mod tests {
     fn texts_in_one_row_do_not_see_each_other_by_kernels_nor_without() {
         let shape = [1, HEADS, 7, SIZE];
         let ends: Arc<[usize]> = Arc::new([3, 4, 7]);
-        for causal in [false, true] {
-            let scope = AttentionScope { causal, texts: Some(ends.clone()), ..AttentionScope::default() };
+        for (causal, window) in [(false, None), (true, None), (false, Some(2))] {
+            let scope =
+                AttentionScope { causal, window, texts: Some(ends.clone()), ..AttentionScope::default() };
             let run = |dtype| {
                 let part = |seed| tensor(shape, seed, dtype).1;
                 attention(part(1), part(2), part(3), &scope)
@@ -397,8 +465,38 @@ mod tests {
             for (dtype, tolerance) in [(DType::F32, 1e-6), (DType::F16, 5e-3)] {
                 let answers = numbers_of(run(dtype));
                 let close = answers.iter().zip(&expected).all(|(a, b)| (a - b).abs() < tolerance);
-                assert!(close, "{dtype:?}, causal {causal}");
+                assert!(close, "{dtype:?}, causal {causal}, window {window:?}");
             }
+        }
+    }
+
+    /// As transformers has it, on every way that attention takes.
+    #[test]
+    fn a_query_whose_window_is_hidden_looks_at_everything_alike() {
+        let devices = [(Device::flex(), DType::F32), (Device::flex(), DType::F16)];
+        for (device, dtype) in devices {
+            let column = |values: [f32; 3]| {
+                Tensor::<4>::from_data(TensorData::new(values.to_vec(), [1, 1, 3, 1]), (&device, dtype))
+            };
+            let hidden = TensorData::new(vec![false, true, true], [1, 1, 1, 3]);
+            let scope = AttentionScope {
+                hidden: Some(Tensor::from_data(hidden, &device)),
+                window: Some(2),
+                ..AttentionScope::default()
+            };
+            let query = column([1.0, -1.0, 2.0]);
+            let answers = attention(query, column([1.0, 5.0, 7.0]), column([3.0, 1.0, 2.0]), &scope);
+            assert_eq!(numbers_of(answers), [3.0, 3.0, 2.0], "{dtype:?}");
+        }
+    }
+
+    #[test]
+    fn a_norm_may_have_no_bias() {
+        for dtype in [DType::F32, DType::F16] {
+            let row = |values: [f32; 2]| TensorData::new(values.to_vec(), [2]);
+            let gamma = Tensor::<1>::from_data(row([1.0, 2.0]), (&Device::flex(), dtype));
+            let x = Tensor::<1>::from_data(row([3.0, 1.0]), (&Device::flex(), dtype)).reshape([1, 1, 1, 2]);
+            assert_eq!(numbers_of(layer_norm(x, gamma, None, 0.0)), [1.0, -2.0], "{dtype:?}");
         }
     }
 

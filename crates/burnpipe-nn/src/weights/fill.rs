@@ -26,6 +26,11 @@ pub struct WeightNames {
 }
 
 impl Weights {
+    /// The keys of the checkpoint, in order: for an architecture whose files differ in them.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
     /// Fills every parameter of a module.
     ///
     /// # Errors
@@ -63,7 +68,7 @@ struct Filler<'a> {
     used: BTreeSet<&'a str>,
     /// The weight of a linear layer that was just filled: once out of it, it may have been packed.
     filled: Option<&'a StoredTensor>,
-    /// The tables filled so far, for layers that share one where nothing is packed.
+    /// The tables filled so far, for other tables that share one, and for layers where nothing is packed.
     tables: BTreeMap<String, Tensor<2>>,
     missing: Vec<String>,
     misshaped: Vec<String>,
@@ -154,6 +159,14 @@ impl<'a> Filler<'a> {
     }
 }
 
+/// Whether a shape is the other one when its last dimensions are taken for one.
+fn joins_to(shape: &[usize], joined: &[usize]) -> bool {
+    match (shape, joined) {
+        ([first, rest @ ..], [rows, columns]) => first == rows && rest.iter().product::<usize>() == *columns,
+        _ => false,
+    }
+}
+
 impl ModuleMapper for Filler<'_> {
     fn enter_module(&mut self, name: &str, container_type: &str) {
         self.path.push(Step {
@@ -175,7 +188,10 @@ impl ModuleMapper for Filler<'_> {
         let key = self.key();
         let Some(stored) = self.stored(&key) else { return param };
         let expected = param.lazy_shape().to_vec();
-        if stored.shape != expected {
+        let is_linear_weight = self.path.last().is_some_and(|step| step.is_linear_weight);
+        // Some checkpoints hold the outputs or inputs of a layer by heads.
+        let by_heads = is_linear_weight && joins_to(&stored.shape, &expected);
+        if stored.shape != expected && !by_heads {
             self.misshaped.push(format!("{key} is {:?} and should be {expected:?}", stored.shape));
             return param;
         }
@@ -184,12 +200,15 @@ impl ModuleMapper for Filler<'_> {
             Some(step) if step.is_linear_weight && ops::packs(self.placement) => Purpose::Packed,
             _ => Purpose::Compute,
         };
-        if purpose == Purpose::Compute
-            && let Some(table) = self.tables.get(&key).filter(|table| table.dtype() == self.placement.dtype)
-        {
+        let serves = |table: &&Tensor<2>| match purpose {
+            Purpose::Table => true,
+            Purpose::Packed => false,
+            Purpose::Compute => table.dtype() == self.placement.dtype,
+        };
+        if let Some(table) = self.tables.get(&key).filter(serves) {
             return Param::initialized(param.id, table.clone().reshape(param.lazy_shape()));
         }
-        match stored.to_device(&key, self.placement, purpose) {
+        match stored.to_device(&key, &expected, self.placement, purpose) {
             Ok(tensor) => {
                 if purpose == Purpose::Table && D == 2 {
                     self.tables.insert(key, tensor.clone().reshape([expected[0], expected[1]]));

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burnpipe_core::{Error, ErrorContext, ErrorKind, Result};
-use burnpipe_hub::{Checkpoint, FileSource, WeightFile, WeightFormat};
+use burnpipe_hub::{Checkpoint, FileSource, WeightFile, WeightFiles, WeightFormat};
 use memmap2::Mmap;
 use pytorch_reader::PytorchReader;
 use safetensors::tensor::{Dtype, SafeTensors};
@@ -33,7 +33,19 @@ impl Weights {
     ///
     /// When a file is missing, broken or cut short.
     pub fn open(checkpoint: &Checkpoint) -> Result<Self> {
-        let weights = checkpoint.weights()?;
+        Self::read(checkpoint, checkpoint.weights()?)
+    }
+
+    /// Opens the weights of a part of the model that has a folder of its own in the checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// When they are missing, broken or cut short.
+    pub fn open_in(checkpoint: &Checkpoint, folder: &str) -> Result<Self> {
+        Self::read(checkpoint, checkpoint.weights_in(folder)?)
+    }
+
+    fn read(checkpoint: &Checkpoint, weights: WeightFiles) -> Result<Self> {
         let mut tensors = BTreeMap::new();
         for file in &weights.files {
             let broken = || format!("weight file `{}` of `{}` cannot be read", file.name, checkpoint.name());

@@ -89,12 +89,14 @@ impl StoredTensor {
         }
     }
 
-    /// The tensor on a device, in the type that it computes in, or as it is stored if its purpose allows.
+    /// The tensor on a device, in the type that it computes in, or as it is stored if its purpose allows;
+    /// in a shape of as many numbers as its own.
     ///
     /// A tensor that is stored as it is wanted keeps the mapped bytes; else it is cast in parallel.
     pub(crate) fn to_device<const D: usize>(
         &self,
         key: &str,
+        shape: &[usize],
         placement: &Placement,
         purpose: Purpose,
     ) -> Result<Tensor<D>> {
@@ -127,7 +129,7 @@ impl StoredTensor {
                 )?;
             }
             let bytes = Bytes::from_shared(bytes, AllocationProperty::File);
-            let data = TensorData::from_bytes(bytes, self.shape.clone(), stored);
+            let data = TensorData::from_bytes(bytes, shape.to_vec(), stored);
             return Ok(Tensor::from_data(data, (device, stored)));
         }
         let values = self.cast_to_f32(&bytes);
@@ -135,7 +137,7 @@ impl StoredTensor {
             key,
             values.par_chunks(CAST_CHUNK).any(|chunk| chunk.iter().any(|value| value.is_nan())),
         )?;
-        Ok(Tensor::from_data(TensorData::new(values, self.shape.clone()), (device, dtype)))
+        Ok(Tensor::from_data(TensorData::new(values, shape.to_vec()), (device, dtype)))
     }
 
     fn bytes(&self, key: &str) -> Result<bytes::Bytes> {

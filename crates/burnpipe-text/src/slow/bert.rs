@@ -1,4 +1,6 @@
 //! `vocab.txt`: WordPiece, as BERT and its relatives have it.
+//!
+//! The relatives only put other special tokens, or other type ids, around a text.
 
 use burnpipe_core::{Error, ErrorContext, ErrorKind, ModelFiles, Result};
 use tokenizers::decoders::wordpiece::WordPiece as WordPieceDecoder;
@@ -8,13 +10,32 @@ use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::processors::template::TemplateProcessing;
 
-use super::{SpecialIds, lines};
+use super::{SpecialIds, lines, template};
 use crate::files;
 use crate::settings::Settings;
 
 const VOCABULARY: &str = "vocab.txt";
 
-pub(super) fn convert(model: &dyn ModelFiles, settings: &Settings) -> Result<tokenizers::Tokenizer> {
+/// What stands around a text and around a pair; `CLS` and `SEP` stand for the tokens of the files.
+pub(super) struct Templates {
+    single: &'static str,
+    pair: &'static str,
+}
+
+pub(super) const BERT: Templates =
+    Templates { single: "CLS:0 $A:0 SEP:0", pair: "CLS:0 $A:0 SEP:0 $B:1 SEP:1" };
+/// The type id of `<cls>` is one of its own.
+pub(super) const FUNNEL: Templates =
+    Templates { single: "CLS:2 $A:0 SEP:0", pair: "CLS:2 $A:0 SEP:0 $B:1 SEP:1" };
+/// As in RoBERTa, two tokens stand between the texts.
+pub(super) const MPNET: Templates =
+    Templates { single: "CLS:0 $A:0 SEP:0", pair: "CLS:0 $A:0 SEP:0 SEP:0 $B:1 SEP:1" };
+
+pub(super) fn convert(
+    model: &dyn ModelFiles,
+    settings: &Settings,
+    templates: &Templates,
+) -> Result<tokenizers::Tokenizer> {
     let text = files::require_text(model, VOCABULARY, &[VOCABULARY])?;
     let mut vocabulary = Vocab::new();
     for (id, token) in lines(&text).enumerate() {
@@ -32,7 +53,7 @@ pub(super) fn convert(model: &dyn ModelFiles, settings: &Settings) -> Result<tok
     library
         .with_normalizer(Some(normalizer(settings)?))
         .with_pre_tokenizer(Some(BertPreTokenizer))
-        .with_post_processor(Some(post_processor(settings, &ids)?))
+        .with_post_processor(Some(post_processor(settings, &ids, templates)?))
         .with_decoder(Some(WordPieceDecoder::new("##".to_owned(), true)));
     Ok(library)
 }
@@ -51,18 +72,25 @@ fn normalizer(settings: &Settings) -> Result<BertNormalizer> {
     ))
 }
 
-fn post_processor(settings: &Settings, ids: &SpecialIds) -> Result<TemplateProcessing> {
+fn post_processor(
+    settings: &Settings,
+    ids: &SpecialIds,
+    templates: &Templates,
+) -> Result<TemplateProcessing> {
     let (cls, cls_id) = ids.named(settings, "cls_token")?;
     let (sep, sep_id) = ids.named(settings, "sep_token")?;
     let unusable = || format!("cannot put `cls_token` `{cls}` and `sep_token` `{sep}` around a text");
-    let template = TemplateProcessing::builder()
-        .try_single(format!("{cls}:0 $A:0 {sep}:0"))
-        .map_err(|error| Error::new(ErrorKind::Tokenizer, unusable()).with_source(error))?
-        .try_pair(format!("{cls}:0 $A:0 {sep}:0 $B:1 {sep}:1"))
-        .map_err(|error| Error::new(ErrorKind::Tokenizer, unusable()).with_source(error))?
-        .special_tokens(vec![(cls.clone(), cls_id), (sep.clone(), sep_id)])
-        .build();
-    template.context(ErrorKind::Tokenizer, unusable)
+    let around = |template: &str| {
+        let parts = template.split(' ').map(|part| match part.split_once(':') {
+            Some(("CLS", type_id)) => format!("{cls}:{type_id}"),
+            Some(("SEP", type_id)) => format!("{sep}:{type_id}"),
+            _ => part.to_owned(),
+        });
+        parts.collect::<Vec<_>>().join(" ")
+    };
+    let tokens = [(cls.as_str(), cls_id), (sep.as_str(), sep_id)];
+    template(&around(templates.single), &around(templates.pair), &tokens)
+        .context(ErrorKind::Tokenizer, unusable)
 }
 
 fn without_unknown(model: &dyn ModelFiles, unk: &str) -> Error {

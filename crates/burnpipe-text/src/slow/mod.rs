@@ -1,16 +1,26 @@
 //! Building a tokenizer from the files of Python's slow tokenizers, as `convert_slow_tokenizer.py`
 //! does it.
 
+mod albert;
+mod barthez;
 mod bert;
+mod big_bird;
+mod byte_level;
+mod camembert;
+mod deberta;
+mod deberta_v2;
+mod rembert;
 mod roberta;
 mod sentencepiece;
+mod spm_converter;
 mod xlm_roberta;
+mod xlnet;
 
 use std::collections::HashMap;
 
-use burnpipe_core::{Error, ErrorKind, ModelFiles, Result};
+use burnpipe_core::{Error, ErrorContext, ErrorKind, ModelFiles, Result};
+use tokenizers::processors::template::TemplateProcessing;
 
-use crate::added_token::{AddedToken, SpecialToken};
 use crate::class::{Family, TokenizerClass};
 use crate::files;
 use crate::settings::Settings;
@@ -22,38 +32,21 @@ pub(crate) fn convert(
     settings: &Settings,
 ) -> Result<tokenizers::Tokenizer> {
     match class.family {
-        Family::Bert => bert::convert(model, settings),
-        Family::Roberta => roberta::convert(model, settings),
+        Family::Albert => albert::convert(model, settings, albert::CASE_AND_ACCENTS_GO),
+        Family::Barthez => barthez::convert(model, settings),
+        Family::Bert => bert::convert(model, settings, &bert::BERT),
+        Family::BigBird => big_bird::convert(model, settings),
+        Family::Camembert => camembert::convert(model, settings),
+        Family::Deberta => deberta::convert(model, settings),
+        Family::DebertaV2 => deberta_v2::convert(model, settings),
+        Family::FNet => albert::convert(model, settings, albert::CASE_AND_ACCENTS_STAY),
+        Family::Funnel => bert::convert(model, settings, &bert::FUNNEL),
+        Family::MPNet => bert::convert(model, settings, &bert::MPNET),
+        Family::RemBert => rembert::convert(model, settings),
+        Family::Bart | Family::Mvp | Family::Roberta => roberta::convert(model, settings),
         Family::XlmRoberta => xlm_roberta::convert(model, settings),
+        Family::XLNet => xlnet::convert(model, settings),
         Family::Plain => Err(files::missing(model, class.slow_files())),
-    }
-}
-
-/// Gives the special tokens the rules that the constructor of the slow class gives them.
-///
-/// Python's fast tokenizer then takes them over from a deep copy, which settles `normalized`: that is
-/// why `<s>` of a converted RoBERTa is matched in normalized text and that of a tokenizer.json is not.
-pub(crate) fn wrap_special_tokens(family: Family, settings: &mut Settings) {
-    for (name, token) in &mut settings.special.named {
-        let Some(SpecialToken::Text(text)) = token else { continue };
-        let plain = AddedToken::new(text.as_str());
-        *token = match (family, *name) {
-            (Family::Roberta, "mask_token") => {
-                Some(SpecialToken::Added(AddedToken { lstrip: true, normalized: Some(false), ..plain }))
-            }
-            (Family::Roberta, _) => Some(SpecialToken::Added(plain)),
-            (Family::XlmRoberta, "mask_token") => {
-                Some(SpecialToken::Added(AddedToken { lstrip: true, special: true, ..plain }))
-            }
-            _ => continue,
-        };
-    }
-    let special = &mut settings.special;
-    let named = special.named.values_mut().flatten();
-    for token in named.chain(&mut special.additional).chain(&mut special.extra) {
-        if let SpecialToken::Added(added) = token {
-            *token = SpecialToken::Added(added.clone().pinned());
-        }
     }
 }
 
@@ -68,10 +61,19 @@ impl SpecialIds {
         vocabulary_len: usize,
         in_vocabulary: impl Fn(&str) -> Option<u32>,
     ) -> Self {
-        let mut ids: HashMap<String, u32> = HashMap::new();
-        for (id, token) in &settings.added_tokens {
-            ids.insert(token.content.clone(), u32::try_from(*id).unwrap_or(u32::MAX));
-        }
+        let added = settings.added_tokens.iter();
+        let added = added.map(|(id, token)| (token.content.as_str(), u32::try_from(*id).unwrap_or(u32::MAX)));
+        Self::with_added(added, settings, vocabulary_len, in_vocabulary)
+    }
+
+    /// As [`new`](Self::new), for a class that does not take the added tokens as the files give them.
+    fn with_added<'a>(
+        added: impl Iterator<Item = (&'a str, u32)>,
+        settings: &Settings,
+        vocabulary_len: usize,
+        in_vocabulary: impl Fn(&str) -> Option<u32>,
+    ) -> Self {
+        let mut ids: HashMap<String, u32> = added.map(|(token, id)| (token.to_owned(), id)).collect();
         let only_added = ids.keys().filter(|content| in_vocabulary(content).is_none()).count();
         let mut next_id = vocabulary_len + only_added;
         for token in settings.special.all() {
@@ -86,7 +88,7 @@ impl SpecialIds {
         Self(ids)
     }
 
-    /// The id of an added or special token.
+    /// The id of a token: Python's `convert_tokens_to_ids`.
     pub(crate) fn get(&self, token: &str) -> Option<u32> {
         self.0.get(token).copied()
     }
@@ -94,12 +96,25 @@ impl SpecialIds {
     /// A special token by name, with its id.
     pub(crate) fn named(&self, settings: &Settings, name: &str) -> Result<(String, u32)> {
         let content = settings.special.content(name);
-        let token = content.and_then(|content| Some((content.to_owned(), *self.0.get(content)?)));
+        let token = content.and_then(|content| Some((content.to_owned(), self.get(content)?)));
         token.ok_or_else(|| {
             let message = format!("the tokenizer has no `{name}`; set it in `{}`", files::TOKENIZER_CONFIG);
             Error::new(ErrorKind::Tokenizer, message)
         })
     }
+}
+
+/// What stands around a text and around a pair. A token without an id is an error.
+fn template(single: &str, pair: &str, tokens: &[(&str, u32)]) -> Result<TemplateProcessing> {
+    let unusable = || format!("the tokenizer has no ids for the special tokens of `{single}`");
+    let template = TemplateProcessing::builder()
+        .try_single(single)
+        .map_err(|error| Error::new(ErrorKind::Tokenizer, unusable()).with_source(error))?
+        .try_pair(pair)
+        .map_err(|error| Error::new(ErrorKind::Tokenizer, unusable()).with_source(error))?
+        .special_tokens(tokens.to_vec())
+        .build();
+    template.context(ErrorKind::Tokenizer, unusable)
 }
 
 /// Splits a text into lines as Python's text mode does: at `\n`, `\r\n` and `\r`.

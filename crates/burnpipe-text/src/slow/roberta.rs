@@ -1,69 +1,17 @@
-//! `vocab.json` and `merges.txt`: byte-level BPE, as RoBERTa and its relatives have it.
+//! Byte-level BPE with the special tokens of RoBERTa around it, as BART and others have them too.
 
-use std::collections::HashMap;
-
-use burnpipe_core::{Error, ErrorContext, ErrorKind, ModelFiles, Result};
-use tokenizers::models::bpe::{BPE, Merges, Vocab};
-use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+use burnpipe_core::{ModelFiles, Result};
 use tokenizers::processors::roberta::RobertaProcessing;
 
-use super::SpecialIds;
-use crate::files;
+use super::byte_level::{self, ByteLevelBpe};
 use crate::settings::Settings;
 
-const VOCABULARY: &str = "vocab.json";
-const MERGES: &str = "merges.txt";
-const FILES: &[&str] = &[VOCABULARY, MERGES];
-
 pub(super) fn convert(model: &dyn ModelFiles, settings: &Settings) -> Result<tokenizers::Tokenizer> {
-    let text = files::require_text(model, VOCABULARY, FILES)?;
-    let vocabulary: HashMap<String, u32> =
-        serde_json::from_str(&text).context(ErrorKind::Tokenizer, || files::broken(model, VOCABULARY))?;
-    let vocabulary: Vocab = vocabulary.into_iter().collect();
-    let merges = parse_merges(&files::require_text(model, MERGES, FILES)?)
-        .context(ErrorKind::Tokenizer, || files::broken(model, MERGES))?;
-
-    let ids = SpecialIds::new(settings, vocabulary.len(), |token| vocabulary.get(token).copied());
+    let ByteLevelBpe { mut library, ids, add_prefix_space } = byte_level::convert(model, settings)?;
     let sep = ids.named(settings, "sep_token")?;
     let cls = ids.named(settings, "cls_token")?;
-    let bpe = BPE::builder()
-        .vocab_and_merges(vocabulary, merges)
-        .continuing_subword_prefix(String::new())
-        .end_of_word_suffix(String::new())
-        .build()
-        .context(ErrorKind::Tokenizer, || {
-            format!("`{MERGES}` of `{}` does not fit its `{VOCABULARY}`", model.model_name())
-        })?;
-
-    let add_prefix_space = settings.flag("add_prefix_space")?.unwrap_or(false);
-    let mut library = tokenizers::Tokenizer::new(bpe);
-    library
-        .with_pre_tokenizer(Some(ByteLevel::default().add_prefix_space(add_prefix_space)))
-        .with_post_processor(Some(
-            RobertaProcessing::new(sep, cls).add_prefix_space(add_prefix_space).trim_offsets(true),
-        ))
-        .with_decoder(Some(ByteLevel::default()));
+    library.with_post_processor(Some(
+        RobertaProcessing::new(sep, cls).add_prefix_space(add_prefix_space).trim_offsets(true),
+    ));
     Ok(library)
-}
-
-/// Python's `read().split("\n")[1:-1]`: the first line is the version, and the last one is taken for
-/// the nothing after a final line end, even when it is not.
-fn parse_merges(text: &str) -> Result<Merges> {
-    let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    let mut lines: Vec<&str> = text.split('\n').skip(1).collect();
-    lines.pop();
-    let mut places: HashMap<&str, usize> = HashMap::new();
-    let mut merges = Merges::new();
-    for (number, line) in lines.iter().enumerate() {
-        let mut parts = line.split_whitespace();
-        let (Some(left), Some(right), None) = (parts.next(), parts.next(), parts.next()) else {
-            let message = format!("line {} is `{line}`, not two tokens with a space between", number + 2);
-            return Err(Error::new(ErrorKind::Tokenizer, message));
-        };
-        // A merge that comes twice keeps its first place, as a key of a Python dictionary does.
-        if places.insert(line, number).is_none() {
-            merges.push((left.to_owned(), right.to_owned()));
-        }
-    }
-    Ok(merges)
 }

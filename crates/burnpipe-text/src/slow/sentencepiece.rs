@@ -40,11 +40,19 @@ pub(super) struct Piece {
     kind: Option<i32>,
 }
 
+impl Piece {
+    pub(super) fn is_unknown(&self) -> bool {
+        self.kind() == UNKNOWN
+    }
+}
+
 /// How the model was trained.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct TrainerSpec {
     #[prost(int32, optional, tag = "3", default = "1")]
     model_type: Option<i32>,
+    #[prost(int32, optional, tag = "40", default = "0")]
+    unk_id: Option<i32>,
     #[prost(string, optional, tag = "45", default = "<unk>")]
     unk_piece: Option<String>,
 }
@@ -60,8 +68,7 @@ pub(super) struct NormalizerSpec {
 pub(super) fn read(model: &dyn ModelFiles, file: &str) -> Result<(ModelProto, TrainerSpec)> {
     let bytes = files::require(model, file, &[file])?;
     let proto = ModelProto::decode(&*bytes).context(ErrorKind::Tokenizer, || files::broken(model, file))?;
-    let complete =
-        proto.normalizer_spec.is_some() && proto.pieces.iter().any(|piece| piece.kind() == UNKNOWN);
+    let complete = proto.normalizer_spec.is_some() && proto.pieces.iter().any(Piece::is_unknown);
     let trainer_spec = proto.trainer_spec.clone().filter(|_| complete);
     // Pieces come first in the file, so that one cut off between two of them still decodes.
     let trainer_spec =

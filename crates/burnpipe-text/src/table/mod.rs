@@ -150,7 +150,7 @@ impl TableTokenizer {
             settings.special.set_default(name, SpecialToken::Text(token.to_owned()));
         }
         let empty_token = settings.text("empty_token")?.unwrap_or("[EMPTY]").to_owned();
-        let additional = &mut settings.special.additional;
+        let additional = settings.special.additional.get_or_insert_default();
         if additional.iter().all(|token| token.content() != empty_token) {
             additional.push(SpecialToken::Text(empty_token));
         }

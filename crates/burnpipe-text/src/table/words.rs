@@ -284,13 +284,13 @@ impl WordTokenizer {
 
 impl Basic {
     fn read(settings: &Settings) -> Result<Option<Self>> {
-        if !settings.flag("do_basic_tokenize")?.unwrap_or(true) {
+        if !settings.truth("do_basic_tokenize", true)? {
             return Ok(None);
         }
         Ok(Some(Self {
-            do_lower_case: settings.flag("do_lower_case")?.unwrap_or(true),
+            do_lower_case: settings.truth("do_lower_case", true)?,
             strip_accents: settings.flag("strip_accents")?,
-            tokenize_chinese_chars: settings.flag("tokenize_chinese_chars")?.unwrap_or(true),
+            tokenize_chinese_chars: settings.truth("tokenize_chinese_chars", true)?,
             never_split: settings.texts("never_split")?,
         }))
     }
