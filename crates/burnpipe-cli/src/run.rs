@@ -23,7 +23,7 @@ pub(crate) fn run(arguments: RunArguments) -> Result<u8> {
     let parameters = parameters::read(arguments.call.params.as_deref())?;
     (task.check_parameters)(&parameters)?;
     let cancellation = Cancellation::default();
-    let inputs = inputs::open(arguments.call.inputs, &cancellation)?;
+    let inputs = inputs::open(arguments.call.inputs, &cancellation)?.for_task(task.id);
     let writer = output::open(&arguments.output)?;
     model::limit_threads(arguments.call.threads)?;
     let pipeline = model::load(task, &arguments.call.model)?;

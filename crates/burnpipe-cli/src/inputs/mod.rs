@@ -6,6 +6,7 @@ mod json_file;
 mod lines;
 mod open;
 mod row;
+mod tables;
 
 pub(crate) use open::open;
 pub(crate) use row::{Inputs, Place, Row};

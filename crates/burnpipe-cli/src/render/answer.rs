@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::{entities, fills, labels, numbers, passages, printable, records, style::PALE};
+use super::{cells, entities, fills, labels, numbers, passages, printable, records, style::PALE};
 
 /// How much of a text stands above its answer.
 const PREVIEW: usize = 80;
@@ -24,6 +24,8 @@ pub(crate) fn answer(place: Option<&str>, input: &Value, answer: &Value, width: 
         labels::render(&labels, width)
     } else if let Some(passages) = passages::read(answer) {
         passages::render(&passages, width)
+    } else if let Some(cells) = cells::read(answer) {
+        cells::render(&cells, width)
     } else if let Some(fills) = fills::read(answer) {
         fills::render(&fills, width)
     } else if let Some(shape) = numbers::shape(answer) {
@@ -39,7 +41,12 @@ fn preview(input: &Value) -> String {
     let text = match input {
         Value::String(text) => printable::preview(text, PREVIEW),
         Value::Object(fields) => {
-            match fields.get("text").or(fields.get("question")).and_then(Value::as_str) {
+            match fields
+                .get("text")
+                .or(fields.get("question"))
+                .or(fields.get("query"))
+                .and_then(Value::as_str)
+            {
                 Some(text) => printable::preview(text, PREVIEW),
                 None => printable::preview(&input.to_string(), PREVIEW),
             }

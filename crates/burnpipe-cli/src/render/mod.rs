@@ -4,6 +4,7 @@
 //! wanted.
 
 mod answer;
+mod cells;
 mod entities;
 mod fills;
 mod labels;

@@ -231,3 +231,26 @@ fn labels_of_the_callers_own_are_asked_for_before_a_model_is_loaded() {
     let ran = run(&["run", "zero-shot-classification", "--model", "/no/such/model", "Hi"]);
     assert!(ran.err.contains("`candidate_labels` is missing"), "{}", ran.err);
 }
+
+#[test]
+fn a_table_may_be_the_path_of_a_csv() {
+    let files = Files::new();
+    let csv = files.write("actors.csv", "name,age\n\"pitt, brad\",56\nclooney,59\n");
+    let query = "who is older than 50?";
+    let columns = json!({"name": ["pitt, brad", "clooney"], "age": ["56", "59"]});
+    let inputs = json!([{"table": csv, "query": query}, {"table": columns, "query": query}]);
+    let inputs = files.write("inputs.json", inputs.to_string());
+    let folder = workspace().join("tests/goldens/models/tapas-wtq");
+    let arguments =
+        ["run", "table-question-answering", "--model", folder.to_str().unwrap(), "--inputs", &inputs];
+    let answers = run(&[&arguments[..], &["--format", "json"]].concat()).json();
+    assert_eq!(answers[0], answers[1]);
+    assert!(answers[0]["coordinates"].is_array() && answers[0]["aggregator"].is_string(), "{answers}");
+    let table = run(&[&arguments[..], &["--format", "table"]].concat());
+    assert!(table.out.contains("answer") && table.out.contains("row, column"), "{table:?}");
+    let missing = json!([{"table": files.path("none.csv"), "query": query}]);
+    let missing = files.write("missing.json", missing.to_string());
+    let arguments =
+        ["run", "table-question-answering", "--model", folder.to_str().unwrap(), "--inputs", &missing];
+    run(&arguments).was_refused(&["none.csv"]);
+}
