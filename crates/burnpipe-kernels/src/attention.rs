@@ -13,10 +13,10 @@ use rten_simd::ops::{BitOps, IntOps, NumOps};
 use rten_simd::{Isa, Simd, SimdOp, SimdUnaryOp};
 use rten_vecmath::Tanh;
 
-use crate::Finish;
 use crate::gemm::{Product, Source, Target};
 use crate::isa::dispatch;
 use crate::packed::{pack_panel, panel_width};
+use crate::{DistanceScores, Finish};
 
 /// Queries of a task: their scores of a thousand keys are half a megabyte.
 const QUERIES: usize = 128;
@@ -92,6 +92,8 @@ pub struct AttentionOptions<'a> {
     pub soft_cap: Option<f32>,
     /// Added after that.
     pub bias: Option<ScoreBias<'a>>,
+    /// Added as well, by how far a key is from its query. Queries and keys are as many.
+    pub distances: Option<DistanceScores<'a>>,
     /// Scores that are hidden.
     pub hidden: Option<HiddenKeys<'a>>,
     /// Whether a query sees no later key; the last query is beside the last key.
@@ -108,7 +110,16 @@ impl AttentionOptions<'_> {
     /// Attention to everything, with scores multiplied by `1 / sqrt(size)`.
     pub fn full(size: usize) -> Self {
         let scale = 1.0 / (size as f32).sqrt();
-        Self { scale, soft_cap: None, bias: None, hidden: None, causal: false, window: None, texts: None }
+        Self {
+            scale,
+            soft_cap: None,
+            bias: None,
+            distances: None,
+            hidden: None,
+            causal: false,
+            window: None,
+            texts: None,
+        }
     }
 }
 
@@ -175,6 +186,13 @@ impl AttentionShape {
         if let Some(texts) = options.texts {
             assert!(self.queries == self.keys && texts.is_sorted(), "texts in order");
             assert_eq!(texts.last(), Some(&self.keys), "texts to the end of the row");
+        }
+        if let Some(distances) = options.distances {
+            let ends = options.texts.unwrap_or(std::slice::from_ref(&self.keys));
+            let starts = std::iter::once(&0).chain(ends);
+            let longest = starts.zip(ends).map(|(start, end)| end - start).max().unwrap_or(0);
+            assert!(self.queries == self.keys, "distances of a token to others like it");
+            distances.check(self.batch, self.heads, self.keys, longest);
         }
     }
 }
@@ -399,6 +417,10 @@ impl Head<'_> {
             &bias.values[at + keys.start..at + keys.end]
         });
         scale(isa, scores, self.options.scale, self.options.soft_cap, bias);
+        if let Some(distances) = &self.options.distances {
+            let first = (batch * self.shape.heads + head) * self.shape.keys;
+            distances.add(scores, first, query, keys);
+        }
         if let Some(hidden) = self.options.hidden {
             let at = batch * hidden.batch_stride + query * hidden.query_stride;
             let hidden = &hidden.values[at + keys.start..at + keys.end];
@@ -564,6 +586,20 @@ mod tests {
                     let at = batch * bias.batch_stride + head * bias.head_stride + token * bias.query_stride;
                     score += f64::from(bias.values[at + other]);
                 }
+                if let Some(distances) = options.distances {
+                    let middle = distances.place_of.len() / 2;
+                    let place = |from: usize, to: usize| distances.place_of[middle + to - from] as usize;
+                    let at =
+                        |token: usize| ((batch * shape.heads + head) * shape.keys + token) * distances.places;
+                    let own = text(token) == text(other);
+                    let of = |scores: Option<&[f32]>, own: usize, place: usize| {
+                        scores.map_or(0.0, |scores| f64::from(scores[at(own) + place]))
+                    };
+                    if own {
+                        score += of(distances.of_queries, token, place(token, other));
+                        score += of(distances.of_keys, other, place(token, other));
+                    }
+                }
                 let masked = options.hidden.is_some_and(|hidden| {
                     hidden.values[batch * hidden.batch_stride + token * hidden.query_stride + other] != 0
                 });
@@ -654,6 +690,20 @@ mod tests {
             };
             let full = AttentionOptions { texts: Some(&ends), ..AttentionOptions::full(8) };
             check(shape, &full);
+            // Distances over 4 take the place of 4; no text is longer than 30.
+            let place_of: Vec<u32> = (-30_i32..31).map(|distance| (distance.clamp(-4, 4) + 4) as u32).collect();
+            let (of_queries, of_keys) = (numbers(2 * tokens * 9, 4), numbers(2 * tokens * 9, 5));
+            for (of_queries, of_keys) in
+                [(Some(&of_queries), Some(&of_keys)), (Some(&of_queries), None), (None, Some(&of_keys))]
+            {
+                let distances = DistanceScores {
+                    of_queries: of_queries.map(Vec::as_slice),
+                    of_keys: of_keys.map(Vec::as_slice),
+                    places: 9,
+                    place_of: &place_of,
+                };
+                check(shape, &AttentionOptions { distances: Some(distances), ..full });
+            }
             check(shape, &AttentionOptions { window: Some(4), ..full });
         }
     }

@@ -21,6 +21,7 @@
 mod activation;
 mod attention;
 mod convolution;
+mod distance;
 mod gemm;
 mod isa;
 mod norm;
@@ -31,6 +32,7 @@ mod rows;
 pub use activation::Activation;
 pub use attention::{AttentionOptions, AttentionShape, Heads, HiddenKeys, ScoreBias, attention};
 pub use convolution::{ConvolutionShape, convolve};
+pub use distance::DistanceScores;
 pub use gemm::{Finish, multiply_each};
 pub use norm::{Norm, softmax};
 pub use packed::PackedMatrix;

@@ -19,6 +19,8 @@ mod albert;
 mod bart;
 mod bert;
 mod camembert;
+mod deberta;
+mod deberta_v2;
 mod distilbert;
 mod electra;
 mod longformer;
@@ -37,6 +39,8 @@ pub const ARCHITECTURES: &[Architecture] = &[
     bart::ARCHITECTURE,
     bert::ARCHITECTURE,
     camembert::ARCHITECTURE,
+    deberta::ARCHITECTURE,
+    deberta_v2::ARCHITECTURE,
     distilbert::ARCHITECTURE,
     electra::ARCHITECTURE,
     longformer::ARCHITECTURE,

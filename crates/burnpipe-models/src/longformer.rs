@@ -10,8 +10,8 @@ use burn::tensor::Tensor;
 use burnpipe_core::{Error, ErrorKind, Result};
 use burnpipe_nn::{
     Activation, ActivationLayer, Architecture, BatchLayout, Embedding, Encoder, Heads, LayerNorm, Linear,
-    LoadContext, MaskedLm, Placement, QuestionAnswerer, SequenceClassifier, TokenBatch, TokenClassifier,
-    WeightNames,
+    LoadContext, MaskedLm, Placement, QuestionAnswerer, RobertaClassificationHead, RobertaLMHead,
+    SequenceClassifier, TokenBatch, TokenClassifier, WeightNames,
 };
 use serde::Deserialize;
 
@@ -139,12 +139,7 @@ fn load_masked_lm(context: &LoadContext<'_>) -> Result<LongformerForMaskedLM> {
     let (size, placement) = (config.hidden_size, context.placement);
     let model = LongformerForMaskedLM {
         longformer: LongformerModel::new(&config, placement)?,
-        lm_head: LongformerLMHead {
-            dense: Linear::new(size, size, placement),
-            gelu: ActivationLayer::new(Activation::Gelu, placement),
-            layer_norm: LayerNorm::new(size, config.layer_norm_eps, placement),
-            decoder: Linear::new(size, config.vocab_size, placement),
-        },
+        lm_head: RobertaLMHead::new(size, config.vocab_size, config.layer_norm_eps, placement),
     };
     let ignored = &["position_ids", "token_type_ids", "decoder", "pooler", "classifier", "qa_outputs"];
     let renames = if config.tie_word_embeddings { TIED } else { UNTIED };
@@ -168,10 +163,7 @@ fn load_sequence_classifier(context: &LoadContext<'_>) -> Result<LongformerForSe
     let (size, placement) = (config.hidden_size, context.placement);
     let model = LongformerForSequenceClassification {
         longformer: LongformerModel::new(&config, placement)?,
-        classifier: LongformerClassificationHead {
-            dense: Linear::new(size, size, placement),
-            out_proj: Linear::new(size, labels, placement),
-        },
+        classifier: RobertaClassificationHead::new(size, labels, placement),
     };
     context.fill(model, &names(false, &["position_ids", "token_type_ids", "lm_head", "pooler", "qa_outputs"]))
 }
@@ -190,7 +182,7 @@ fn load_token_classifier(context: &LoadContext<'_>) -> Result<LongformerForToken
 #[derive(Module, Debug)]
 struct LongformerForMaskedLM {
     longformer: LongformerModel,
-    lm_head: LongformerLMHead,
+    lm_head: RobertaLMHead,
 }
 
 impl MaskedLm for LongformerForMaskedLM {
@@ -201,21 +193,6 @@ impl MaskedLm for LongformerForMaskedLM {
     fn forward(&self, batch: &TokenBatch, positions: &[usize]) -> Result<Tensor<2>> {
         let hidden = batch.select(Encoder::forward(&self.longformer, batch)?, positions);
         Ok(self.lm_head.forward(hidden))
-    }
-}
-
-/// A linear layer, GELU whatever the config's activation, a norm, and then the output layer.
-#[derive(Module, Debug)]
-struct LongformerLMHead {
-    dense: Linear,
-    gelu: ActivationLayer,
-    layer_norm: LayerNorm,
-    decoder: Linear,
-}
-
-impl LongformerLMHead {
-    fn forward(&self, hidden: Tensor<2>) -> Tensor<2> {
-        self.decoder.forward(self.layer_norm.forward(self.dense.forward_activated(hidden, &self.gelu)))
     }
 }
 
@@ -261,7 +238,7 @@ impl QuestionAnswerer for LongformerForQuestionAnswering {
 #[derive(Module, Debug)]
 struct LongformerForSequenceClassification {
     longformer: LongformerModel,
-    classifier: LongformerClassificationHead,
+    classifier: RobertaClassificationHead,
 }
 
 impl SequenceClassifier for LongformerForSequenceClassification {
@@ -272,18 +249,6 @@ impl SequenceClassifier for LongformerForSequenceClassification {
     fn forward(&self, batch: &TokenBatch) -> Result<Tensor<2>> {
         let hidden = self.longformer.forward(batch, &vec![1; batch.texts().len()])?;
         Ok(self.classifier.forward(batch.first_tokens(hidden)))
-    }
-}
-
-#[derive(Module, Debug)]
-struct LongformerClassificationHead {
-    dense: Linear,
-    out_proj: Linear,
-}
-
-impl LongformerClassificationHead {
-    fn forward(&self, first: Tensor<2>) -> Tensor<2> {
-        self.out_proj.forward(self.dense.forward(first).tanh())
     }
 }
 

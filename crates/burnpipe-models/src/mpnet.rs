@@ -11,7 +11,8 @@ use burnpipe_core::{Error, ErrorKind, Result};
 use burnpipe_nn::ops::{self, AttentionScope};
 use burnpipe_nn::{
     Activation, ActivationLayer, Architecture, Embedding, Encoder, Heads, LayerNorm, Linear, LoadContext,
-    MaskedLm, Placement, QuestionAnswerer, SequenceClassifier, TokenBatch, TokenClassifier, WeightNames,
+    MaskedLm, Placement, QuestionAnswerer, RobertaClassificationHead, RobertaLMHead, SequenceClassifier,
+    TokenBatch, TokenClassifier, WeightNames,
 };
 use serde::Deserialize;
 
@@ -95,12 +96,7 @@ fn load_masked_lm(context: &LoadContext<'_>) -> Result<MPNetForMaskedLM> {
     let (size, placement) = (config.hidden_size, context.placement);
     let model = MPNetForMaskedLM {
         mpnet: MPNetModel::new(&config, placement)?,
-        lm_head: MPNetLMHead {
-            dense: Linear::new(size, size, placement),
-            gelu: ActivationLayer::new(Activation::Gelu, placement),
-            layer_norm: LayerNorm::new(size, config.layer_norm_eps, placement),
-            decoder: Linear::new(size, config.vocab_size, placement),
-        },
+        lm_head: RobertaLMHead::new(size, config.vocab_size, config.layer_norm_eps, placement),
     };
     let renames = if config.tie_word_embeddings { TIED } else { UNTIED };
     let ignored = &["position_ids", "decoder", "pooler", "classifier", "qa_outputs"];
@@ -122,10 +118,7 @@ fn load_sequence_classifier(context: &LoadContext<'_>) -> Result<MPNetForSequenc
     let (size, placement) = (config.hidden_size, context.placement);
     let model = MPNetForSequenceClassification {
         mpnet: MPNetModel::new(&config, placement)?,
-        classifier: MPNetClassificationHead {
-            dense: Linear::new(size, size, placement),
-            out_proj: Linear::new(size, labels, placement),
-        },
+        classifier: RobertaClassificationHead::new(size, labels, placement),
     };
     context.fill(model, &names(false, &["position_ids", "lm_head", "pooler", "qa_outputs"]))
 }
@@ -144,28 +137,13 @@ fn load_token_classifier(context: &LoadContext<'_>) -> Result<MPNetForTokenClass
 #[derive(Module, Debug)]
 struct MPNetForMaskedLM {
     mpnet: MPNetModel,
-    lm_head: MPNetLMHead,
+    lm_head: RobertaLMHead,
 }
 
 impl MaskedLm for MPNetForMaskedLM {
     fn forward(&self, batch: &TokenBatch, positions: &[usize]) -> Result<Tensor<2>> {
         let hidden = batch.select(self.mpnet.forward(batch)?, positions);
         Ok(self.lm_head.forward(hidden))
-    }
-}
-
-/// A linear layer, GELU whatever the config's activation, a norm, and then the output layer.
-#[derive(Module, Debug)]
-struct MPNetLMHead {
-    dense: Linear,
-    gelu: ActivationLayer,
-    layer_norm: LayerNorm,
-    decoder: Linear,
-}
-
-impl MPNetLMHead {
-    fn forward(&self, hidden: Tensor<2>) -> Tensor<2> {
-        self.decoder.forward(self.layer_norm.forward(self.dense.forward_activated(hidden, &self.gelu)))
     }
 }
 
@@ -186,24 +164,12 @@ impl QuestionAnswerer for MPNetForQuestionAnswering {
 #[derive(Module, Debug)]
 struct MPNetForSequenceClassification {
     mpnet: MPNetModel,
-    classifier: MPNetClassificationHead,
+    classifier: RobertaClassificationHead,
 }
 
 impl SequenceClassifier for MPNetForSequenceClassification {
     fn forward(&self, batch: &TokenBatch) -> Result<Tensor<2>> {
         Ok(self.classifier.forward(batch.first_tokens(self.mpnet.forward(batch)?)))
-    }
-}
-
-#[derive(Module, Debug)]
-struct MPNetClassificationHead {
-    dense: Linear,
-    out_proj: Linear,
-}
-
-impl MPNetClassificationHead {
-    fn forward(&self, first: Tensor<2>) -> Tensor<2> {
-        self.out_proj.forward(self.dense.forward(first).tanh())
     }
 }
 

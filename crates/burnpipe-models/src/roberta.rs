@@ -10,9 +10,9 @@ use burn::tensor::Tensor;
 use burnpipe_core::Result;
 use burnpipe_nn::ops::AttentionScope;
 use burnpipe_nn::{
-    Activation, ActivationLayer, Architecture, BatchLayout, BertEncoder, BertEncoderConfig, Embedding,
-    Encoder, Heads, LayerNorm, Linear, LoadContext, MaskedLm, Placement, PositionEmbedding, PrunedHeads,
-    QuestionAnswerer, SequenceClassifier, TokenBatch, TokenClassifier, WeightNames,
+    Activation, Architecture, BatchLayout, BertEncoder, BertEncoderConfig, Embedding, Encoder, Heads,
+    LayerNorm, Linear, LoadContext, MaskedLm, Placement, PositionEmbedding, PrunedHeads, QuestionAnswerer,
+    RobertaClassificationHead, RobertaLMHead, SequenceClassifier, TokenBatch, TokenClassifier, WeightNames,
 };
 use serde::Deserialize;
 
@@ -117,12 +117,7 @@ fn load_masked_lm(context: &LoadContext<'_>) -> Result<RobertaForMaskedLM> {
     let (size, placement) = (config.hidden_size, context.placement);
     let model = RobertaForMaskedLM {
         roberta: RobertaModel::new(&config, placement)?,
-        lm_head: RobertaLMHead {
-            dense: Linear::new(size, size, placement),
-            gelu: ActivationLayer::new(Activation::Gelu, placement),
-            layer_norm: LayerNorm::new(size, config.layer_norm_eps, placement),
-            decoder: Linear::new(size, config.vocab_size, placement),
-        },
+        lm_head: RobertaLMHead::new(size, config.vocab_size, config.layer_norm_eps, placement),
     };
     let ignored = &[
         "position_ids",
@@ -153,10 +148,7 @@ fn load_sequence_classifier(context: &LoadContext<'_>) -> Result<RobertaForSeque
     let (size, placement) = (config.hidden_size, context.placement);
     let model = RobertaForSequenceClassification {
         roberta: RobertaModel::new(&config, placement)?,
-        classifier: RobertaClassificationHead {
-            dense: Linear::new(size, size, placement),
-            out_proj: Linear::new(size, labels, placement),
-        },
+        classifier: RobertaClassificationHead::new(size, labels, placement),
     };
     context.fill(
         model,
@@ -201,21 +193,6 @@ impl MaskedLm for RobertaForMaskedLM {
     }
 }
 
-/// A linear layer, GELU whatever the config's activation, a norm, and then the output layer.
-#[derive(Module, Debug)]
-struct RobertaLMHead {
-    dense: Linear,
-    gelu: ActivationLayer,
-    layer_norm: LayerNorm,
-    decoder: Linear,
-}
-
-impl RobertaLMHead {
-    fn forward(&self, hidden: Tensor<2>) -> Tensor<2> {
-        self.decoder.forward(self.layer_norm.forward(self.dense.forward_activated(hidden, &self.gelu)))
-    }
-}
-
 /// The scores of every token as the start and the end of an answer.
 #[derive(Module, Debug)]
 struct RobertaForQuestionAnswering {
@@ -247,18 +224,6 @@ impl SequenceClassifier for RobertaForSequenceClassification {
 
     fn forward(&self, batch: &TokenBatch) -> Result<Tensor<2>> {
         Ok(self.classifier.forward(batch.first_tokens(Encoder::forward(&self.roberta, batch)?)))
-    }
-}
-
-#[derive(Module, Debug)]
-struct RobertaClassificationHead {
-    dense: Linear,
-    out_proj: Linear,
-}
-
-impl RobertaClassificationHead {
-    fn forward(&self, first: Tensor<2>) -> Tensor<2> {
-        self.out_proj.forward(self.dense.forward(first).tanh())
     }
 }
 

@@ -27,6 +27,7 @@ mod heads;
 mod layers;
 mod linear_weight;
 pub mod ops;
+mod roberta_heads;
 mod token_batch;
 mod weights;
 
@@ -53,5 +54,6 @@ pub use heads::{
 };
 pub use layers::{Embedding, LayerNorm, Linear, Placement};
 pub use linear_weight::LinearWeight;
+pub use roberta_heads::{RobertaClassificationHead, RobertaLMHead};
 pub use token_batch::{BatchLayout, Filling, TokenBatch, TokenRow};
 pub use weights::{WeightNames, Weights};

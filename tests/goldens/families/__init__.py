@@ -3,6 +3,8 @@
 from . import bart  # noqa: F401
 from . import albert  # noqa: F401
 from . import camembert  # noqa: F401
+from . import deberta  # noqa: F401
+from . import deberta_v2  # noqa: F401
 from . import electra  # noqa: F401
 from . import embeddings  # noqa: F401
 from . import longformer  # noqa: F401

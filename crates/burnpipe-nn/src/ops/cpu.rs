@@ -6,8 +6,8 @@
 use burn::tensor::{Bool, DType, Device, Int, Tensor};
 use burn_flex::{Flex, FlexTensor, Layout};
 use burnpipe_kernels::{
-    Activation, AttentionOptions, AttentionShape, Finish, Heads, HiddenKeys, Norm, PackedMatrix, RotaryPairs,
-    ScoreBias,
+    Activation, AttentionOptions, AttentionShape, DistanceScores, Finish, Heads, HiddenKeys, Norm,
+    PackedMatrix, RotaryPairs, ScoreBias,
 };
 
 use super::AttentionScope;
@@ -127,11 +127,23 @@ pub(super) fn attention(
     let (query, key, value) = (side_by_side(query), side_by_side(key), side_by_side(value));
     let bias = scope.bias.clone().map(side_by_side);
     let hidden = scope.hidden.clone().map(hidden_primitive);
+    let places = |scores: &Option<Tensor<4>>| scores.as_ref().map(|scores| scores.dims()[3]);
+    let of_distances = scope.distances.as_ref().and_then(|scores| {
+        let places = places(&scores.of_queries).or(places(&scores.of_keys))?;
+        let flat = |scores: &Option<Tensor<4>>| scores.clone().map(|scores| contiguous(primitive(scores)));
+        Some((places, flat(&scores.of_queries), flat(&scores.of_keys), scores.distances.place_of()))
+    });
     let options = AttentionOptions {
         scale: scope.scale.map_or_else(|| 1.0 / (size as f32).sqrt(), |scale| scale as f32),
         bias: bias.as_ref().map(|bias| {
             let [batch_stride, head_stride, query_stride] = strides(bias);
             ScoreBias { values: from_start(bias), batch_stride, head_stride, query_stride }
+        }),
+        distances: of_distances.as_ref().map(|(places, of_queries, of_keys, place_of)| DistanceScores {
+            of_queries: of_queries.as_ref().map(numbers),
+            of_keys: of_keys.as_ref().map(numbers),
+            places: *places,
+            place_of,
         }),
         hidden: hidden.as_ref().map(|hidden| {
             let [batch_stride, _, query_stride] = strides(hidden);

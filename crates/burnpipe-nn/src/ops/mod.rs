@@ -15,10 +15,12 @@ use crate::{ActivationLayer, Linear, LinearWeight, Placement};
 
 #[cfg(feature = "flex")]
 mod cpu;
+mod distances;
 mod rotary;
 
 #[cfg(feature = "flex")]
 pub(crate) use cpu::pack;
+pub use distances::{DistanceScores, Distances};
 pub use rotary::{RotaryAngles, rotary};
 
 /// Whether linear layers there pack their weights, and may hold them in half precision.
@@ -200,6 +202,8 @@ pub struct AttentionScope {
     /// Where each of several texts ends that lie in one row, the last at its end: a token sees its own
     /// text only.
     pub texts: Option<Arc<[usize]>>,
+    /// Added to the scaled scores as well, by how far a key is from its query. Queries and keys are as many.
+    pub distances: Option<DistanceScores>,
 }
 
 /// `softmax(query . key^T * scale + bias) . value`, the softmax in f32 whatever the type of `query`.
@@ -217,6 +221,13 @@ pub fn attention(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, scope: &Att
     }
     if let Some(texts) = &scope.texts {
         return attention_by_text(&query, &key, &value, scope, texts);
+    }
+    if let Some(distances) = &scope.distances {
+        let bias = match (distances.bias(), scope.bias.clone()) {
+            (Some(of_distances), Some(bias)) => Some(bias + of_distances),
+            (of_distances, bias) => of_distances.or(bias),
+        };
+        return attention(query, key, value, &AttentionScope { bias, distances: None, ..scope.clone() });
     }
     let [batch, heads, queries, size] = query.dims();
     let keys = key.dims()[2];
@@ -275,6 +286,7 @@ fn attention_by_text(
             hidden: scope.hidden.clone().map(|hidden| hidden.narrow(3, start, end - start)),
             bias: scope.bias.as_ref().map(|bias| part(bias).narrow(3, start, end - start)),
             texts: None,
+            distances: scope.distances.as_ref().map(|distances| distances.part(start, end - start)),
             ..scope.clone()
         };
         attention(part(query), part(key), part(value), &scope)
@@ -412,7 +424,7 @@ mod tests {
                     causal,
                     window,
                     scale,
-                    texts: None,
+                    ..AttentionScope::default()
                 };
                 let hides = |batch: usize, row: usize, column: usize| {
                     let own = row + KEYS - QUERIES;
