@@ -22,7 +22,7 @@ def reinitialise(model: nn.Module, seed: int, std: float, head_std: float, inner
         for name, parameter in sorted(model.named_parameters()):
             noise = torch.randn(parameter.shape, generator=generator)
             lower = name.lower()
-            if "norm." in lower:
+            if "norm." in lower or "layernorm_embedding." in lower:
                 value = 1.0 + 0.3 * noise if name.endswith("weight") else 0.2 * noise
             elif name.endswith("bias"):
                 value = 0.2 * noise

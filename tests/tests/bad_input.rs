@@ -285,7 +285,7 @@ fn input_of(task: &str, text: &str, mask: &str) -> (Value, Value) {
 }
 
 /// Architectures that take texts of any length.
-const UNLIMITED: [&str; 2] = ["modernbert", "xlnet"];
+const UNLIMITED: [&str; 4] = ["deberta", "deberta-v2", "modernbert", "xlnet"];
 
 /// Every task with every architecture answers, or refuses that input alone with a reason; it never panics,
 /// which would be an internal error.

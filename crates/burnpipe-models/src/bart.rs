@@ -295,7 +295,7 @@ impl Encoder for BartModel {
         let places = batch.to_device(places, &device);
         let texts = AttentionScope { texts: batch.ends(), ..AttentionScope::default() };
         let source = AttentionScope { hidden: batch.hidden(&device), ..texts.clone() };
-        // HF masks no padding for the decoder's own tokens: it stands behind them, mostly.
+        // HF masks no padding for the decoder: what stands behind a token is not seen anyway.
         let target = AttentionScope { causal: true, ..texts };
 
         let states = self.encoder.forward(batch.input_ids(&device), places.clone(), &source);
