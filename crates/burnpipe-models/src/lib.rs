@@ -36,11 +36,6 @@ use burnpipe_nn::Architecture;
 
 /// Every architecture; alphabetic.
 pub const ARCHITECTURES: &[Architecture] = &[
-    bert::ARCHITECTURE,
-    distilbert::ARCHITECTURE,
-    roberta::ARCHITECTURE,
-    tapas::ARCHITECTURE,
-    xlm_roberta::ARCHITECTURE,
     albert::ARCHITECTURE,
     bart::ARCHITECTURE,
     bert::ARCHITECTURE,
@@ -54,6 +49,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     modernbert::ARCHITECTURE,
     mpnet::ARCHITECTURE,
     roberta::ARCHITECTURE,
+    tapas::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,
     xlnet::ARCHITECTURE,
 ];
