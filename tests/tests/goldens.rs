@@ -7,6 +7,10 @@ use serde_json::json;
 
 fn every_case_of(task: &str) {
     let files = case_files(Some(task)).unwrap();
+    if files.is_empty() && std::env::var_os("BURNPIPE_TEST_ONLY").is_some() {
+        println!("{task}: no cases of what BURNPIPE_TEST_ONLY names");
+        return;
+    }
     assert!(!files.is_empty(), "no cases of {task}");
     let (mut cases, mut differences) = (0, Vec::new());
     for device in devices() {
