@@ -1,0 +1,24 @@
+//! Decoding: how tokens are chosen from a language model's scores.
+//!
+//! A decoding method is a [`Search`]: it is given scores and says which rows of tokens the model must run
+//! next, until it is done. Before it chooses, [`LogitsProcessor`]s change the scores; after, [`StoppingRule`]s
+//! may end a row. [`GenerationConfig`] holds the parameters of `generate()` of transformers 4.56.2;
+//! the searches of many inputs run side by side over one [`LanguageModel`].
+//!
+//! **Where it sits:** above the core only; the tasks bring models and tokenizers.
+//!
+//! **What it must not know:** tensors, architectures, tokenizers, files.
+
+#![forbid(unsafe_code)]
+
+mod config;
+mod model;
+mod processor;
+mod search;
+mod stopping;
+
+pub use config::{EarlyStopping, ForcedWords, GenerationConfig};
+pub use model::{LanguageModel, ModelRow, RowScores};
+pub use processor::LogitsProcessor;
+pub use search::{Generated, NextRows, RowStep, Search, Sequence, Which};
+pub use stopping::StoppingRule;
