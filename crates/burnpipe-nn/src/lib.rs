@@ -62,7 +62,7 @@ pub use kv_cache::{CachedScope, KvCache};
 pub use layers::{Embedding, LayerNorm, Linear, Placement, RmsNorm};
 pub use linear_weight::LinearWeight;
 pub use llama_decoder::{GatedMlp, LlamaDecoder, LlamaDecoderConfig, LlamaLayerConfig};
-pub use read_back::read_back;
+pub use read_back::{read_back, read_back_any};
 pub use roberta_heads::{RobertaClassificationHead, RobertaLMHead};
 pub use rope::{Rope, RopeConfig, RopeScaling};
 pub use table_batch::{TableBatch, TableRow};
