@@ -1,5 +1,6 @@
 //! The joint between decoding methods and the model; a file for each method.
 
+mod beam;
 mod choose;
 mod mode;
 mod rules;

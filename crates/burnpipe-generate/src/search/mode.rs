@@ -3,6 +3,7 @@
 use burnpipe_core::{Error, ErrorKind, Result};
 
 use super::Search;
+use super::beam::Beam;
 use super::rules::Rules;
 use super::sample::Sample;
 use crate::config::GenerationConfig;
@@ -37,12 +38,15 @@ pub fn search(
 ) -> Result<Box<dyn Search>> {
     validate(config)?;
     let rules = Rules::new(config, &prompt, processors, stopping)?;
-    if method(config, context) != Method::Sample {
-        return Err(Error::new(ErrorKind::Unsupported, "only greedy search and sampling are there yet"));
-    }
     let seed = config.seed.unwrap_or_else(|| fastrand::u64(..));
-    let count = config.num_return_sequences;
-    Ok(Box::new(Sample::new(rules, &prompt, config.do_sample, count, seed, context.input)))
+    match method(config, context) {
+        Method::Sample => {
+            let count = config.num_return_sequences;
+            Ok(Box::new(Sample::new(rules, &prompt, config.do_sample, count, seed, context.input)))
+        }
+        Method::Beam => Ok(Box::new(Beam::new(rules, config, &prompt, seed, context.input))),
+        _ => Err(Error::new(ErrorKind::Unsupported, "this decoding method is not there yet")),
+    }
 }
 
 /// A decoding method.

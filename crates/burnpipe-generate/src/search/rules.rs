@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burnpipe_core::{Error, ErrorKind, Result};
 
-use super::choose::log_softmax;
+use super::choose::{argmax, log_softmax};
 use super::{RowStep, Sequence};
 use crate::config::GenerationConfig;
 use crate::model::RowScores;
@@ -174,11 +174,16 @@ pub(super) fn expect_rows(scores: &[RowScores], wanted: usize) -> Result<()> {
     Err(Error::new(ErrorKind::Internal, message))
 }
 
+/// Fails when no continuation of any beam is possible.
+pub(super) fn expect_candidates(sums: &[f32]) -> Result<()> {
+    argmax(sums).map(|_| ())
+}
+
 fn missing_scores() -> Error {
     Error::new(ErrorKind::Internal, "the model gave no logits for a token that was to be scored")
 }
 
-/// The tokens of a row and the row's continuation by a token.
+/// A row with one token more.
 pub(super) fn extended(tokens: &[u32], token: u32) -> Vec<u32> {
     let mut longer = Vec::with_capacity(tokens.len() + 1);
     longer.extend_from_slice(tokens);

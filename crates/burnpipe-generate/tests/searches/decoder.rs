@@ -6,7 +6,7 @@ use burnpipe_generate::{Decoder, Event, Generated, GenerationConfig};
 use serde_json::{Value, json};
 
 /// A case of no golden.
-const DONE: [&str; 1] = ["greedy"];
+const DONE: [&str; 2] = ["greedy", "beams"];
 
 fn case(prompt: &[u32], parameters: Value) -> Case {
     serde_json::from_value(json!({"prompt": prompt, "parameters": parameters, "sequences": []})).unwrap()
@@ -98,7 +98,7 @@ fn the_guilty_input_fails_alone() {
     let mut model = Toy::new(&goldens.model);
     model.refused = Some(13);
     let mut decoder = Decoder::new(&mut model);
-    let parameters = json!({"max_new_tokens": 6});
+    let parameters = json!({"max_new_tokens": 6, "num_beams": 2});
     let cases: Vec<Case> =
         [&[3, 7], &[13, 7], &[5, 4]].map(|prompt| case(prompt, parameters.clone())).into_iter().collect();
     let config = cases[0].config();
@@ -117,7 +117,7 @@ fn the_guilty_input_fails_alone() {
 #[test]
 fn scores_that_are_not_numbers_end_their_input_alone() {
     let goldens = goldens();
-    for parameters in [json!({}), json!({"do_sample": true})] {
+    for parameters in [json!({}), json!({"do_sample": true}), json!({"num_beams": 3})] {
         let mut model = Toy::new(&goldens.model);
         model.broken = Some(13);
         let mut decoder = Decoder::new(&mut model);

@@ -8,6 +8,11 @@ fn greedy() {
     check("greedy");
 }
 
+#[test]
+fn beams() {
+    check("beams");
+}
+
 /// Runs all cases of a method, each alone, and compares tokens, scores and the number of passes.
 fn check(method: &str) {
     let goldens = goldens();
