@@ -12,13 +12,15 @@
 #![forbid(unsafe_code)]
 
 mod config;
+mod decoder;
 mod model;
 mod processor;
 mod search;
 mod stopping;
 
 pub use config::{EarlyStopping, ForcedWords, GenerationConfig};
+pub use decoder::{Decoder, Event};
 pub use model::{LanguageModel, ModelRow, RowScores};
 pub use processor::LogitsProcessor;
-pub use search::{Generated, NextRows, RowStep, Search, Sequence, Which};
+pub use search::{Generated, NextRows, RowStep, Search, SearchContext, Sequence, Which, search};
 pub use stopping::StoppingRule;
