@@ -6,9 +6,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Callable
 
+import weights
 from cases import Case
 
 FEATURES = "feature-extraction"
+GENERATION = "text-generation"
 MASKS = "fill-mask"
 QUESTIONS = "question-answering"
 TABLES = "table-question-answering"
@@ -34,6 +36,7 @@ class Checkpoint:
     make_tokenizer: Callable[..., Any] | None = None  # (scratch folder, **tokenizer); else by model_type
     answer: Callable[[Path], Any] | None = None  # makes what answers, of the folder; else the task's pipeline
     seed: int = 0
+    fill: Callable[..., None] = weights.reinitialise  # gives the weights their values
     std: float = 0.25
     head_std: float = 0.4
     inner_std: float | None = None  # of the layer before the activation
