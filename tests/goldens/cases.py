@@ -276,6 +276,10 @@ def short_text_cases(model_type: str, *, pairs: bool = True) -> list[Case]:
     return cases
 
 
+# For models that take the last token that is no padding.
+PADDED_TEXTS = Case("padded", MIXED[:6], {"padding": "max_length", "truncation": True, "max_length": 30, "top_k": None})
+
+
 def pair_cases() -> list[Case]:
     """What rerankers and other models of pairs are asked: many pairs, in each of the shapes they may have."""
     pairs: list[Any] = [{"text": MIXED[7], "text_pair": text} for text in MIXED] + [*PAIRS, LONG_PAIR]
@@ -677,6 +681,8 @@ PROMPTS: list[str] = [
     "我爱北京",
     "Don 't say hello , it is n't polite . Der schnelle braune Fuchs",
     "10:30 😀",
+    "What is the capital of Germany? The capital of Germany is Berlin. What is the capital of France?",
+    "Москва большой",
 ]
 CHATS: list[list[dict[str, str]]] = [
     [{"role": "user", "content": "What is the capital of Germany?"}],

@@ -60,6 +60,9 @@ def make_config(spec: Checkpoint, tokenizer: Any) -> Any:
     values = dict(spec.config)
     values.setdefault("vocab_size", len(tokenizer))
     values.setdefault("pad_token_id", tokenizer.pad_token_id)
+    if spec.decoder:
+        values.setdefault("bos_token_id", tokenizer.bos_token_id)
+        values.setdefault("eos_token_id", tokenizer.eos_token_id)
     if spec.labels is not None:
         values["id2label"] = dict(enumerate(spec.labels))
         values["label2id"] = {label: i for i, label in enumerate(spec.labels)}
@@ -86,7 +89,10 @@ def make_model(spec: Checkpoint, config: Any, tokenizer: Any) -> Any:
         model_class = model_class[0]
     torch.manual_seed(spec.seed)
     model = model_class(config).float().eval()
-    spec.fill(model, spec.seed, spec.std, spec.head_std, spec.inner_std or spec.std)
+    if spec.decoder:
+        weights.reinitialise_decoder(model, spec.seed, spec.std, spec.head_std, spec.quiet)
+    else:
+        weights.reinitialise(model, spec.seed, spec.std, spec.head_std, spec.inner_std or spec.std)
     if spec.head is None and spec.task not in (FEATURES, GENERATION, MASKS, TABLES):
         inputs = [tokenizer(text, truncation=True, max_length=30, return_tensors="pt") for text in MIXED + UNICODE]
         weights.calibrate(model, [item for item in inputs if item["input_ids"].numel()], spec.spread)

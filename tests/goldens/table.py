@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Callable
 
-import weights
 from cases import Case
 
 FEATURES = "feature-extraction"
@@ -36,11 +35,12 @@ class Checkpoint:
     make_tokenizer: Callable[..., Any] | None = None  # (scratch folder, **tokenizer); else by model_type
     answer: Callable[[Path], Any] | None = None  # makes what answers, of the folder; else the task's pipeline
     seed: int = 0
-    fill: Callable[..., None] = weights.reinitialise  # gives the weights their values
     std: float = 0.25
     head_std: float = 0.4
     inner_std: float | None = None  # of the layer before the activation
     spread: float = 1.8  # of the scores before softmax
+    decoder: bool = False  # its weights and ids are made as a language model's
+    quiet: tuple[int, int] = (0, 0)  # the ids of a decoder that come up less often
     rewrite: list[Callable[[Path], None]] = field(default_factory=list)  # run on the finished folder
     same_as: str | None = None  # a checkpoint whose answers must be these
 
@@ -81,6 +81,11 @@ def add(name: str, task: str, cases: list[Case], *, model_type: str | None = Non
         model_type = next(t for t in ("xlm-roberta", "distilbert", "roberta", "bert") if name.startswith(t))
     seed = SEEDS.get(name, fields.pop("seed", 1))
     CHECKPOINTS.append(Checkpoint(name, model_type, task, cases, seed=seed, **fields))
+
+
+def decoder(name: str, task: str, cases: list[Case], **fields: Any) -> None:
+    """A line of the table for a language model."""
+    add(name, task, cases, **{"decoder": True, "std": 0.45, "head_std": 0.5, **fields})
 
 
 def like(other: str, name: str, cases: list[Case], *rewrite: Callable[[Path], None], **fields: Any) -> None:

@@ -38,7 +38,7 @@ def reinitialise(model: nn.Module, seed: int, std: float, head_std: float, inner
 
 
 def reinitialise_decoder(
-    model: nn.Module, seed: int, std: float, head_std: float, _inner_std: float, quiet: tuple[int, int] = (0, 0)
+    model: nn.Module, seed: int, std: float, head_std: float, quiet: tuple[int, int]
 ) -> None:
     """Fills every parameter of a decoder by the kind of its module, for their names are too many.
 
