@@ -901,6 +901,15 @@ def chat_cases() -> list[Case]:
     ]
 
 
+def short_chat_cases() -> list[Case]:
+    """For checkpoints whose chat template is their family's."""
+    return [
+        greedy("chats", CHATS[:1] + CHATS[2:]),
+        greedy("chats_tensors", CHATS[:1] + CHATS[2:], return_tensors=True, max_new_tokens=3),
+        greedy("chats_new_text", CHATS[:1] + CHATS[2:], return_full_text=False, max_new_tokens=5),
+    ]
+
+
 def short_text_generation_cases() -> list[Case]:
     """For checkpoints that vary the model rather than the task text-generation."""
     return [

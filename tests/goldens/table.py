@@ -54,6 +54,8 @@ CHECKPOINTS: list[Checkpoint] = []
 # Seeds with which no case is fragile, where the first one tried was not good.
 SEEDS: dict[str, int] = {
     "bert-ner-cased-relative-key": 3,
+    "gpt2-sentiment": 4,
+    "llama-ner": 3,
     "modernbert-ner": 4,
     "modernbert-ner-biases": 3,
     "modernbert-questions": 2,
