@@ -19,6 +19,15 @@ mod stopping;
 
 pub use config::{EarlyStopping, ForcedWords, GenerationConfig};
 pub use model::{LanguageModel, ModelRow, RowScores};
-pub use processor::LogitsProcessor;
+pub use processor::{
+    EncoderNoRepeatNGramLogitsProcessor, EncoderRepetitionPenaltyLogitsProcessor, EpsilonLogitsWarper,
+    EtaLogitsWarper, ExponentialDecayLengthPenalty, ForcedBOSTokenLogitsProcessor,
+    ForcedEOSTokenLogitsProcessor, HammingDiversityLogitsProcessor, InfNanRemoveLogitsProcessor,
+    LogitNormalization, LogitsProcessor, MinLengthLogitsProcessor, MinNewTokensLengthLogitsProcessor,
+    MinPLogitsWarper, NoBadWordsLogitsProcessor, NoRepeatNGramLogitsProcessor,
+    PrefixConstrainedLogitsProcessor, ProcessorInputs, RepetitionPenaltyLogitsProcessor,
+    SequenceBiasLogitsProcessor, SuppressTokensAtBeginLogitsProcessor, SuppressTokensLogitsProcessor,
+    TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper, TypicalLogitsWarper, processors,
+};
 pub use search::{Generated, NextRows, RowStep, Search, Sequence, Which};
 pub use stopping::StoppingRule;
