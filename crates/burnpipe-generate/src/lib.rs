@@ -30,4 +30,7 @@ pub use processor::{
     TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper, TypicalLogitsWarper, processors,
 };
 pub use search::{Generated, NextRows, RowStep, Search, Sequence, Which};
-pub use stopping::StoppingRule;
+pub use stopping::{
+    ConfidenceCriteria, EosTokenCriteria, MaxLengthCriteria, MaxTimeCriteria, StopStringCriteria,
+    StoppingRule, TokenTexts, stopping_rules,
+};

@@ -5,6 +5,7 @@
 #![allow(clippy::expect_used, clippy::panic)]
 
 mod processors;
+mod stop_strings;
 
 use serde_json::{Map, Value};
 
