@@ -12,12 +12,16 @@
 #![forbid(unsafe_code)]
 
 mod config;
+mod decoder;
 mod model;
 mod processor;
 mod search;
 mod stopping;
 
-pub use config::{EarlyStopping, ForcedWords, GenerationConfig};
+pub use config::{
+    EarlyStopping, ForcedWords, GenerationConfig, GenerationDefaults, GenerationMode, GenerationSources,
+};
+pub use decoder::{Decoder, Event};
 pub use model::{LanguageModel, ModelRow, RowScores};
 pub use processor::{
     EncoderNoRepeatNGramLogitsProcessor, EncoderRepetitionPenaltyLogitsProcessor, EpsilonLogitsWarper,
@@ -29,7 +33,7 @@ pub use processor::{
     SequenceBiasLogitsProcessor, SuppressTokensAtBeginLogitsProcessor, SuppressTokensLogitsProcessor,
     TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper, TypicalLogitsWarper, processors,
 };
-pub use search::{Generated, NextRows, RowStep, Search, Sequence, Which};
+pub use search::{Generated, NextRows, RowStep, Search, SearchContext, Sequence, Which, search};
 pub use stopping::{
     ConfidenceCriteria, EosTokenCriteria, MaxLengthCriteria, MaxTimeCriteria, StopStringCriteria,
     StoppingRule, TokenTexts, stopping_rules,

@@ -1,7 +1,7 @@
 //! What is done to the scores of the next token before one is chosen.
 //!
 //! Reference: `generation/logits_process.py` and `_get_logits_processor` in `generation/utils.py` of
-//! transformers 4.56.2. Scores are f32 and are changed in place; a token that is ruled out has minus infinity.
+//! transformers 4.56.2. Scores are f32 and changed in place; a token that is ruled out has minus infinity.
 
 mod cutoff;
 mod distribution;

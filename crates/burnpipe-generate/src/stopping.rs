@@ -125,7 +125,7 @@ impl ConfidenceCriteria {
         Some(Self { assistant_confidence_threshold: threshold })
     }
 
-    /// Whether to stop after `token`, which was taken from `scores`: those after the processors, `[vocabulary]`.
+    /// Whether to stop after `token`, which was taken from `scores`: the processed ones, `[vocabulary]`.
     pub fn stops(&self, token: u32, scores: &[f32]) -> bool {
         let max = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let weight = |score: f32| f64::from((score - max).exp());

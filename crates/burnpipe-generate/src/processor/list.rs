@@ -29,8 +29,8 @@ pub struct ProcessorInputs<'a> {
 /// The processors for one input, in the order of `_get_logits_processor`.
 ///
 /// `config` is that of [`GenerationConfig::for_prompt`]. Guidance and
-/// [`HammingDiversityLogitsProcessor`](super::HammingDiversityLogitsProcessor) look at more than one row: they
-/// belong to the searches and come before these.
+/// [`HammingDiversityLogitsProcessor`](super::HammingDiversityLogitsProcessor) look at more than one row:
+/// they belong to the searches and come before these.
 ///
 /// # Errors
 ///

@@ -1,7 +1,8 @@
 //! `stop_strings`: texts that end a row.
 //!
-//! Python compares with a table over the whole vocabulary, so that it can be compiled for a GPU; what the table
-//! says is whether a stop string ends within the last token's text, in the texts of the last tokens put together.
+//! Python compares with a table over the whole vocabulary, so that it can be compiled for a GPU; what the
+//! table says is whether a stop string ends within the last token's text, in the texts of the last tokens put
+//! together.
 
 use std::collections::HashMap;
 use std::fmt;

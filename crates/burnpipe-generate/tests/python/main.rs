@@ -4,6 +4,7 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
+mod layers;
 mod processors;
 mod stop_strings;
 

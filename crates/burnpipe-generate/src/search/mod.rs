@@ -1,8 +1,15 @@
-//! The joint between decoding methods and the model.
+//! The joint between decoding methods and the model; a file for each method.
+
+mod beam;
+mod choose;
+mod mode;
+mod rules;
+mod sample;
 
 use burnpipe_core::Result;
 
 use crate::model::RowScores;
+pub use mode::{SearchContext, search};
 
 /// A decoding method on its way through one input.
 ///
@@ -10,7 +17,7 @@ use crate::model::RowScores;
 /// first; every answer of the model then goes to [`advance`](Self::advance), which says what to run next. The
 /// searches of other inputs run beside it and are not seen.
 pub trait Search: Send {
-    /// The first rows to run. There are none before, so `parent` is not looked at.
+    /// The first rows to run. There are none before, so no row has a `parent`.
     fn start(&mut self) -> NextRows;
 
     /// Takes the scores of the rows that were asked for, in their order, and says what to run next; `None`
@@ -19,7 +26,7 @@ pub trait Search: Send {
     /// # Errors
     ///
     /// When the scores cannot be used, or a processor fails.
-    fn advance(&mut self, scores: &[RowScores]) -> Result<Option<NextRows>>;
+    fn advance(&mut self, scores: Vec<RowScores>) -> Result<Option<NextRows>>;
 
     /// Ends it where it is, for a cancellation or for want of time.
     fn stop(&mut self);
@@ -32,12 +39,19 @@ pub trait Search: Send {
 }
 
 /// Rows for the model to run.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NextRows {
     /// By which model.
     pub model: Which,
     /// The rows: they take the place of all rows that the search had with that model.
     pub rows: Vec<RowStep>,
+}
+
+impl NextRows {
+    /// Rows for the model itself.
+    fn of_model(rows: Vec<RowStep>) -> Self {
+        Self { model: Which::Model, rows }
+    }
 }
 
 /// Which of two models runs rows.
@@ -59,10 +73,22 @@ pub struct RowStep {
     pub keep: Option<usize>,
     /// The tokens to run; at least one.
     pub tokens: Vec<u32>,
-    /// For how many of them, from the end, scores are wanted.
+    /// For how many of them, from the end, logits are wanted.
     pub scored: usize,
-    /// Whether their hidden states are wanted too.
-    pub hidden_states: bool,
+    /// For how many of them, from the end, the last hidden states are wanted.
+    pub hidden_states: usize,
+}
+
+impl RowStep {
+    /// A row from nothing, of which the last token is scored.
+    fn prompt(tokens: &[u32]) -> Self {
+        Self { parent: None, keep: None, tokens: tokens.to_vec(), scored: 1, hidden_states: 0 }
+    }
+
+    /// One token after a row.
+    fn next(parent: usize, token: u32) -> Self {
+        Self { parent: Some(parent), keep: None, tokens: vec![token], scored: 1, hidden_states: 0 }
+    }
 }
 
 /// What a search made of one input, best first.

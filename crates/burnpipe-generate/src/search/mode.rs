@@ -1,0 +1,97 @@
+//! Which method decodes, by the parameters: `get_generation_mode` of transformers 4.56.2.
+
+use burnpipe_core::{Error, ErrorKind, Result};
+
+use super::Search;
+use super::beam::Beam;
+use super::rules::Rules;
+use super::sample::Sample;
+use crate::config::GenerationConfig;
+use crate::processor::LogitsProcessor;
+use crate::stopping::StoppingRule;
+
+/// What a search is told of its input beside the parameters.
+#[derive(Clone, Debug, Default)]
+pub struct SearchContext {
+    /// Which of the call's inputs it is. With the same seed, inputs draw from different streams.
+    pub input: usize,
+    /// Whether there is a small model that proposes tokens.
+    pub assistant: bool,
+    /// The prompt that guidance moves away from; `None` for the last token of the prompt.
+    pub negative_prompt: Option<Vec<u32>>,
+}
+
+/// The search that continues a prompt by the method that the parameters name.
+///
+/// The lengths are the configuration's as they stand: `max_new_tokens`, else `max_length` with the prompt.
+/// `eos_token_id` and the lengths end a row, and every rule of `stopping` does.
+///
+/// # Errors
+///
+/// When the parameters contradict each other, the prompt is empty, or it leaves no room for a token.
+pub fn search(
+    config: &GenerationConfig,
+    prompt: Vec<u32>,
+    processors: Vec<Box<dyn LogitsProcessor>>,
+    stopping: Vec<Box<dyn StoppingRule>>,
+    context: &SearchContext,
+) -> Result<Box<dyn Search>> {
+    validate(config)?;
+    let rules = Rules::new(config, &prompt, processors, stopping)?;
+    let seed = config.seed.unwrap_or_else(|| fastrand::u64(..));
+    match method(config, context) {
+        Method::Sample => {
+            let count = config.num_return_sequences;
+            Ok(Box::new(Sample::new(rules, &prompt, config.do_sample, count, seed, context.input)))
+        }
+        Method::Beam => Ok(Box::new(Beam::new(rules, config, &prompt, seed, context.input))),
+        _ => Err(Error::new(ErrorKind::Unsupported, "this decoding method is not there yet")),
+    }
+}
+
+/// A decoding method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Method {
+    Sample,
+    Beam,
+    GroupBeam,
+    ConstrainedBeam,
+    Contrastive,
+    Assisted,
+}
+
+/// `get_generation_mode`. An assistant beside a method that has no use for one is left aside, as there.
+fn method(config: &GenerationConfig, context: &SearchContext) -> Method {
+    let contrastive =
+        config.top_k.is_some_and(|top_k| top_k > 1) && config.penalty_alpha.is_some_and(|a| a > 0.0);
+    if config.force_words_ids.is_some() {
+        return Method::ConstrainedBeam;
+    }
+    if config.num_beams > 1 {
+        return if config.num_beam_groups > 1 { Method::GroupBeam } else { Method::Beam };
+    }
+    if contrastive && !config.do_sample {
+        return Method::Contrastive;
+    }
+    if context.assistant || config.prompt_lookup_num_tokens.is_some() {
+        return Method::Assisted;
+    }
+    Method::Sample
+}
+
+/// What `GenerationConfig.validate` and the methods themselves refuse.
+fn validate(config: &GenerationConfig) -> Result<()> {
+    let refuse = |message: &str| Err(Error::new(ErrorKind::Parameter, message));
+    if config.max_new_tokens == Some(0) {
+        return refuse("`max_new_tokens` must be greater than 0");
+    }
+    if config.num_beams == 0 || config.num_return_sequences == 0 {
+        return refuse("`num_beams` and `num_return_sequences` must be at least 1");
+    }
+    if config.num_return_sequences > 1 && config.num_beams == 1 && !config.do_sample {
+        return refuse(
+            "`num_return_sequences` above 1 needs `do_sample` or as many beams: greedy search gives one",
+        );
+    }
+    Ok(())
+}

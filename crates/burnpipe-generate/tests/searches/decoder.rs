@@ -1,0 +1,186 @@
+//! Many inputs side by side: they do not see each other, neither in what they answer nor in how they fail.
+
+use crate::toy::{Case, Goldens, Toy, drain, goldens};
+use burnpipe_core::ErrorKind;
+use burnpipe_generate::{Decoder, Event, Generated, GenerationConfig};
+use serde_json::{Value, json};
+
+/// A case of no golden.
+const DONE: [&str; 2] = ["greedy", "beams"];
+
+fn case(prompt: &[u32], parameters: Value) -> Case {
+    serde_json::from_value(json!({"prompt": prompt, "parameters": parameters, "sequences": []})).unwrap()
+}
+
+fn alone(goldens: &Goldens, case: &Case, config: &GenerationConfig, input: usize) -> Generated {
+    let (mut model, mut assistant) = (Toy::new(&goldens.model), Toy::new(&goldens.assistant));
+    let mut decoder = Decoder::new(&mut model).with_assistant(&mut assistant);
+    decoder.push(input, case.search(config, input).unwrap());
+    drain(&mut decoder).remove(0).2.unwrap()
+}
+
+/// All goldens together, five open at a time, with places given on as they become free.
+#[test]
+fn inputs_together_are_inputs_alone() {
+    let mut goldens = goldens();
+    goldens.cases.retain(|case| DONE.contains(&case.method()));
+    let (mut model, mut assistant) = (Toy::new(&goldens.model), Toy::new(&goldens.assistant));
+    let mut decoder = Decoder::new(&mut model).with_assistant(&mut assistant);
+    let configs: Vec<GenerationConfig> = goldens.cases.iter().map(Case::config).collect();
+    let mut waiting = goldens.cases.iter().enumerate();
+    let mut done = 0;
+    loop {
+        while decoder.open() < 5 {
+            let Some((id, case)) = waiting.next() else { break };
+            decoder.push(id, case.search(&configs[id], id).unwrap());
+        }
+        if decoder.open() == 0 {
+            break;
+        }
+        for (id, event) in decoder.step() {
+            if let Event::Finished(result) = event {
+                assert_eq!(
+                    result.unwrap(),
+                    alone(&goldens, &goldens.cases[id], &configs[id], id),
+                    "case {id}"
+                );
+                done += 1;
+            }
+        }
+    }
+    assert_eq!(done, goldens.cases.len());
+}
+
+fn sampling() -> Value {
+    json!({"do_sample": true, "num_return_sequences": 3, "max_new_tokens": 9, "eos_token_id": 1, "seed": 11})
+}
+
+#[test]
+fn a_seed_gives_the_same_tokens_alone_and_together() {
+    let goldens = goldens();
+    for parameters in [sampling()] {
+        let cases: Vec<Case> = (0..6).map(|_| case(&[3, 7, 3], parameters.clone())).collect();
+        let config = cases[0].config();
+        let mut model = Toy::new(&goldens.model);
+        let mut decoder = Decoder::new(&mut model);
+        for (id, case) in cases.iter().enumerate() {
+            decoder.push(id, case.search(&config, id).unwrap());
+        }
+        let together: Vec<Generated> =
+            drain(&mut decoder).into_iter().map(|(_, _, result)| result.unwrap()).collect();
+        for (id, generated) in together.iter().enumerate() {
+            assert_eq!(*generated, alone(&goldens, &cases[id], &config, id));
+        }
+        assert!(together.iter().any(|generated| *generated != together[0]), "inputs draw from one stream");
+        let other = GenerationConfig { seed: Some(12), ..config };
+        assert_ne!(alone(&goldens, &cases[0], &other, 0), together[0], "the seed changes nothing");
+    }
+}
+
+#[test]
+fn returned_rows_share_the_prompt_and_leave_when_they_end() {
+    let goldens = goldens();
+    let mut model = Toy::new(&goldens.model);
+    let mut decoder = Decoder::new(&mut model);
+    let case = case(&[3, 7, 3], sampling());
+    decoder.push(0, case.search(&case.config(), 0).unwrap());
+    let generated = drain(&mut decoder).remove(0).2.unwrap();
+    let lengths: Vec<usize> = generated.sequences.iter().map(|sequence| sequence.tokens.len()).collect();
+    let passes: Vec<usize> = (0..*lengths.iter().max().unwrap())
+        .map(|pass| if pass == 0 { 1 } else { lengths.iter().filter(|length| **length > pass).count() })
+        .collect();
+    drop(decoder);
+    assert_eq!(model.passes, passes);
+}
+
+#[test]
+fn the_guilty_input_fails_alone() {
+    let goldens = goldens();
+    let mut model = Toy::new(&goldens.model);
+    model.refused = Some(13);
+    let mut decoder = Decoder::new(&mut model);
+    let parameters = json!({"max_new_tokens": 6, "num_beams": 2});
+    let cases: Vec<Case> =
+        [&[3, 7], &[13, 7], &[5, 4]].map(|prompt| case(prompt, parameters.clone())).into_iter().collect();
+    let config = cases[0].config();
+    for (id, case) in cases.iter().enumerate() {
+        decoder.push(id, case.search(&config, id).unwrap());
+    }
+    let done = drain(&mut decoder);
+    for (id, _, result) in done {
+        match result {
+            Err(error) => assert!(id == 1 && error.kind() == ErrorKind::Input, "{id}: {error}"),
+            Ok(generated) => assert_eq!(generated, alone(&goldens, &cases[id], &config, id)),
+        }
+    }
+}
+
+#[test]
+fn scores_that_are_not_numbers_end_their_input_alone() {
+    let goldens = goldens();
+    for parameters in [json!({}), json!({"do_sample": true}), json!({"num_beams": 3})] {
+        let mut model = Toy::new(&goldens.model);
+        model.broken = Some(13);
+        let mut decoder = Decoder::new(&mut model);
+        let good = case(&[5], parameters.clone());
+        let bad = case(&[13], parameters);
+        let config = GenerationConfig { max_new_tokens: Some(2), seed: Some(1), ..good.config() };
+        decoder.push(7, good.search(&config, 7).unwrap());
+        decoder.push(8, bad.search(&config, 8).unwrap());
+        let done = drain(&mut decoder);
+        assert_eq!(done[0].2.as_ref().unwrap().sequences[0].tokens.len(), 2);
+        let error = done[1].2.as_ref().unwrap_err();
+        assert!(error.to_string().contains("NaN"), "{error}");
+    }
+}
+
+#[test]
+fn a_cancelled_input_leaves_what_it_has() {
+    let mut goldens = goldens();
+    goldens.cases.retain(|case| DONE.contains(&case.method()));
+    for case in &goldens.cases {
+        let (mut model, mut assistant) = (Toy::new(&goldens.model), Toy::new(&goldens.assistant));
+        let mut decoder = Decoder::new(&mut model).with_assistant(&mut assistant);
+        let config = case.config();
+        decoder.push(4, case.search(&config, 4).unwrap());
+        for _ in 0..3 {
+            decoder.step();
+        }
+        let whole = alone(&goldens, case, &config, 4);
+        let Some(cancelled) = decoder.cancel(4) else { continue };
+        assert_eq!(decoder.open(), 0);
+        assert!(decoder.cancel(4).is_none());
+        assert!(cancelled.sequences.len() <= whole.sequences.len());
+        for sequence in &cancelled.sequences {
+            assert!(sequence.tokens.len() <= config.max_new_tokens.unwrap_or(20));
+        }
+        if case.method() == "greedy" {
+            assert_eq!(cancelled.sequences[0].tokens, whole.sequences[0].tokens[..3]);
+        }
+    }
+}
+
+/// Second tokens of 20,000 draws by chi-square against the product of the tables' softmax.
+#[test]
+fn draws_follow_the_probabilities() {
+    let goldens = goldens();
+    let logits = &goldens.model.last[5];
+    let total: f64 = logits.iter().map(|logit| f64::from(*logit).exp()).sum();
+    let parameters =
+        json!({"do_sample": true, "num_return_sequences": 20_000, "max_new_tokens": 1, "seed": 3});
+    let case = case(&[5], parameters);
+    let generated = alone(&goldens, &case, &case.config(), 0);
+    let mut counts = vec![0.0; logits.len()];
+    generated.sequences.iter().for_each(|sequence| counts[sequence.tokens[0] as usize] += 1.0);
+    let mut chi_square = 0.0;
+    for (count, logit) in counts.iter().zip(logits) {
+        let expected = f64::from(*logit).exp() / total * 20_000.0;
+        if expected < 1e-6 {
+            assert_eq!(*count, 0.0);
+        } else {
+            chi_square += (count - expected).powi(2) / expected;
+        }
+    }
+    // 18 degrees of freedom: above 66.3 once in a million.
+    assert!(chi_square < 66.3, "{chi_square}");
+}

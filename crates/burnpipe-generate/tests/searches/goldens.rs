@@ -1,0 +1,78 @@
+//! Every decoding method against `generate()` of transformers 4.56.2 on a toy model.
+
+use crate::toy::{Case, Goldens, Toy, drain, goldens};
+use burnpipe_generate::Decoder;
+
+#[test]
+fn greedy() {
+    check("greedy");
+}
+
+#[test]
+fn beams() {
+    check("beams");
+}
+
+/// Runs all cases of a method, each alone, and compares tokens, scores and the number of passes.
+fn check(method: &str) {
+    let goldens = goldens();
+    let cases: Vec<&Case> = goldens.cases.iter().filter(|case| case.method() == method).collect();
+    assert!(cases.len() >= 9, "{method} has {} cases", cases.len());
+    let differing: Vec<String> = cases.iter().filter_map(|case| compare(&goldens, case).err()).collect();
+    assert!(differing.is_empty(), "{} of {}:\n{}", differing.len(), cases.len(), differing.join("\n"));
+}
+
+fn compare(goldens: &Goldens, case: &Case) -> Result<(), String> {
+    let (mut model, mut assistant) = (Toy::new(&goldens.model), Toy::new(&goldens.assistant));
+    let mut decoder = Decoder::new(&mut model).with_assistant(&mut assistant);
+    let config = case.config();
+    decoder.push(0, case.search(&config, 0).unwrap());
+    let (_, streamed, result) = drain(&mut decoder).remove(0);
+    let generated = result.unwrap();
+    let tokens: Vec<&[u32]> = generated.sequences.iter().map(|sequence| &*sequence.tokens).collect();
+    let differs = |what: &str, ours: &dyn std::fmt::Debug, theirs: &dyn std::fmt::Debug| {
+        let (parameters, prompt) = (&case.parameters, &case.prompt);
+        format!(
+            "{what}: {parameters} {prompt:?} penalty {}\n  ours {ours:?}\n  Python {theirs:?}",
+            case.count_penalty
+        )
+    };
+    // Python's look-up in the prompt overruns `max_new_tokens`.
+    let most = config.max_new_tokens.unwrap_or(usize::MAX);
+    let expected: Vec<&[u32]> =
+        case.sequences.iter().map(|tokens| &tokens[..tokens.len().min(most)]).collect();
+    if tokens != expected {
+        return Err(differs("tokens", &tokens, &expected));
+    }
+    if !streamed.is_empty() && streamed != tokens[0] {
+        return Err(differs("streamed", &streamed, &tokens));
+    }
+    if let Some(expected) = &case.sequences_scores {
+        let scores: Vec<f32> = generated.sequences.iter().map(|sequence| sequence.score.unwrap()).collect();
+        if !close(&scores, expected) {
+            return Err(differs("sequences_scores", &scores, expected));
+        }
+    }
+    for (row, sequence) in generated.sequences.iter().enumerate() {
+        for (expected, ours) in [(&case.scores, &sequence.scores), (&case.logits, &sequence.logits)] {
+            let Some(expected) = expected else { continue };
+            let steps = ours.len() == expected[row].len();
+            if !steps || ours.iter().zip(&expected[row]).any(|(ours, theirs)| !close(ours, theirs)) {
+                return Err(differs("scores of the steps", ours, &expected[row]));
+            }
+        }
+    }
+    drop(decoder);
+    let passes = [model.passes.len(), assistant.passes.len()];
+    match case.passes {
+        Some(expected) if case.sequences[0].len() <= most && passes != expected => {
+            Err(differs("passes", &passes, &expected))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn close(ours: &[f32], theirs: &[f32]) -> bool {
+    let near = |(a, b): (&f32, &f32)| (a.max(-1e30) - b).abs() <= 1e-4_f32.max(1e-5 * b.abs());
+    ours.len() == theirs.len() && ours.iter().zip(theirs).all(near)
+}

@@ -1,0 +1,5 @@
+//! Decoding methods and the decoder, on a toy language model.
+
+mod decoder;
+mod goldens;
+mod toy;

@@ -1,0 +1,204 @@
+//! The toy language model of `tests/goldens/generation/searches.py`, and what is set up around it.
+
+use std::fs;
+use std::path::Path;
+
+use burnpipe_core::{Error, ErrorKind, Result};
+use burnpipe_generate::{
+    Decoder, Event, Generated, GenerationConfig, LanguageModel, LogitsProcessor, ModelRow, RowScores, Search,
+    SearchContext, StoppingRule, search,
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+#[derive(Clone, Deserialize)]
+pub(crate) struct Tables {
+    pub(crate) last: Vec<Vec<f32>>,
+    previous: Vec<Vec<f32>>,
+    hidden: Vec<Vec<f32>>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Case {
+    pub(crate) prompt: Vec<u32>,
+    pub(crate) parameters: Value,
+    #[serde(default)]
+    pub(crate) count_penalty: f32,
+    stop_pair: Option<Vec<u32>>,
+    #[serde(default)]
+    pub(crate) assistant: bool,
+    negative: Option<Vec<u32>>,
+    pub(crate) sequences: Vec<Vec<u32>>,
+    pub(crate) sequences_scores: Option<Vec<f32>>,
+    pub(crate) scores: Option<Vec<Vec<Vec<f32>>>>,
+    pub(crate) logits: Option<Vec<Vec<Vec<f32>>>>,
+    pub(crate) passes: Option<[usize; 2]>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Goldens {
+    pub(crate) model: Tables,
+    pub(crate) assistant: Tables,
+    pub(crate) cases: Vec<Case>,
+}
+
+pub(crate) fn goldens() -> Goldens {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/goldens/generation/searches.json");
+    serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
+}
+
+/// A model whose cache is the tokens, and whose logits are looked up by the last two of them.
+pub(crate) struct Toy {
+    tables: Tables,
+    rows: Vec<Vec<u32>>,
+    /// A token that the model cannot take.
+    pub(crate) refused: Option<u32>,
+    /// A token after which the logits are not numbers.
+    pub(crate) broken: Option<u32>,
+    /// The rows of every pass that had tokens.
+    pub(crate) passes: Vec<usize>,
+}
+
+impl Toy {
+    pub(crate) fn new(tables: &Tables) -> Self {
+        Self { tables: tables.clone(), rows: Vec::new(), refused: None, broken: None, passes: Vec::new() }
+    }
+
+    fn logits(&self, tokens: &[u32]) -> Vec<f32> {
+        let (last, earlier) = ends(tokens);
+        let mut logits = self.tables.last[last].clone();
+        if let Some(earlier) = earlier {
+            logits.iter_mut().zip(&self.tables.previous[earlier]).for_each(|(logit, more)| *logit += more);
+        }
+        if self.broken == Some(last as u32) { vec![f32::NAN; logits.len()] } else { logits }
+    }
+
+    fn hidden(&self, tokens: &[u32]) -> Vec<f32> {
+        let (last, earlier) = ends(tokens);
+        let mut hidden = self.tables.hidden[last].clone();
+        if let Some(earlier) = earlier {
+            hidden
+                .iter_mut()
+                .zip(&self.tables.hidden[earlier])
+                .for_each(|(value, more)| *value += more * 0.5);
+        }
+        hidden
+    }
+}
+
+fn ends(tokens: &[u32]) -> (usize, Option<usize>) {
+    let mut from_the_end = tokens.iter().rev().map(|token| *token as usize);
+    (from_the_end.next().unwrap(), from_the_end.next())
+}
+
+impl LanguageModel for Toy {
+    fn vocabulary(&self) -> usize {
+        self.tables.last.len()
+    }
+
+    fn run(&mut self, rows: &[ModelRow<'_>]) -> Result<Vec<RowScores>> {
+        let mut all = Vec::new();
+        let mut scores = Vec::new();
+        for row in rows {
+            let mut tokens = row.parent.map_or_else(Vec::new, |parent| self.rows[parent].clone());
+            tokens.truncate(row.keep.unwrap_or(tokens.len()));
+            assert!(row.keep.is_none_or(|keep| keep == tokens.len()), "more is kept than there is");
+            tokens.extend(row.tokens);
+            assert!(row.scored.max(row.hidden_states) <= row.tokens.len() && !tokens.is_empty());
+            if row.tokens.iter().any(|token| self.refused == Some(*token)) {
+                return Err(Error::new(ErrorKind::Input, "the toy refuses a token"));
+            }
+            let ends = |count: usize| tokens.len() - count + 1..=tokens.len();
+            scores.push(RowScores {
+                logits: ends(row.scored).map(|end| self.logits(&tokens[..end])).collect(),
+                hidden_states: ends(row.hidden_states).map(|end| self.hidden(&tokens[..end])).collect(),
+                unconditional: Vec::new(),
+            });
+            all.push(tokens);
+        }
+        self.rows = all;
+        self.passes.push(rows.iter().filter(|row| !row.tokens.is_empty()).count());
+        Ok(scores)
+    }
+}
+
+/// Takes a penalty off a token's score for every time that it is in the row.
+struct CountPenalty(f32);
+
+impl LogitsProcessor for CountPenalty {
+    fn process(&self, tokens: &[u32], scores: &mut [f32]) -> Result<()> {
+        let mut counts = vec![0.0; scores.len()];
+        tokens.iter().for_each(|token| counts[*token as usize] += 1.0);
+        scores.iter_mut().zip(counts).for_each(|(score, count)| *score -= self.0 * count);
+        Ok(())
+    }
+}
+
+/// Ends a row with two tokens, one after the other.
+struct StopPair(Vec<u32>);
+
+impl StoppingRule for StopPair {
+    fn stops(&self, tokens: &[u32]) -> bool {
+        tokens.ends_with(&self.0)
+    }
+}
+
+impl Case {
+    pub(crate) fn has(&self, parameter: &str) -> bool {
+        self.parameters.get(parameter).is_some()
+    }
+
+    pub(crate) fn method(&self) -> &'static str {
+        let beams = self.parameters.get("num_beams").is_some();
+        match () {
+            () if self.has("force_words_ids") => "constrained",
+            () if self.has("num_beam_groups") => "groups",
+            () if self.has("penalty_alpha") => "contrastive",
+            () if self.has("guidance_scale") => "guided",
+            () if self.has("prompt_lookup_num_tokens") => "lookup",
+            () if self.assistant => "assisted",
+            () if beams => "beams",
+            () => "greedy",
+        }
+    }
+
+    pub(crate) fn config(&self) -> GenerationConfig {
+        let mut config: GenerationConfig = serde_json::from_value(self.parameters.clone()).unwrap();
+        config.output_scores = self.scores.is_some();
+        config
+    }
+
+    pub(crate) fn search(&self, config: &GenerationConfig, input: usize) -> Result<Box<dyn Search>> {
+        let mut processors: Vec<Box<dyn LogitsProcessor>> = Vec::new();
+        if self.count_penalty != 0.0 {
+            processors.push(Box::new(CountPenalty(self.count_penalty)));
+        }
+        let mut stopping: Vec<Box<dyn StoppingRule>> = Vec::new();
+        if let Some(pair) = &self.stop_pair {
+            stopping.push(Box::new(StopPair(pair.clone())));
+        }
+        let context =
+            SearchContext { input, assistant: self.assistant, negative_prompt: self.negative.clone() };
+        search(config, self.prompt.clone(), processors, stopping, &context)
+    }
+}
+
+/// Runs all that is open to its end: the streamed tokens and what was made, by id.
+pub(crate) fn drain(decoder: &mut Decoder<'_>) -> Vec<(usize, Vec<u32>, Result<Generated>)> {
+    let mut streamed: Vec<(usize, Vec<u32>)> = Vec::new();
+    let mut done = Vec::new();
+    while decoder.open() > 0 {
+        for (id, event) in decoder.step() {
+            match event {
+                Event::Tokens(tokens) => streamed.push((id, tokens)),
+                Event::Finished(result) => {
+                    let mine = streamed.iter().filter(|(other, _)| *other == id);
+                    let tokens = mine.flat_map(|(_, tokens)| tokens.clone()).collect();
+                    done.push((id, tokens, result));
+                }
+            }
+        }
+    }
+    done.sort_by_key(|(id, ..)| *id);
+    done
+}
