@@ -39,13 +39,15 @@ pub(super) struct Settings {
 
 impl TaskDefaults {
     pub(super) fn read(checkpoint: &Checkpoint, tokenizer: &Tokenizer) -> Result<Self> {
-        let own_file: Option<Map<String, Value>> = match ModelFiles::read(checkpoint, "generation_config.json")? {
-            None => None,
-            Some(bytes) => Some(serde_json::from_slice(&bytes).map_err(|error| {
-                let message = format!("`generation_config.json` of `{}` is no JSON object", checkpoint.name());
-                Error::new(ErrorKind::Config, message).with_source(error)
-            })?),
-        };
+        let own_file: Option<Map<String, Value>> =
+            match ModelFiles::read(checkpoint, "generation_config.json")? {
+                None => None,
+                Some(bytes) => Some(serde_json::from_slice(&bytes).map_err(|error| {
+                    let message =
+                        format!("`generation_config.json` of `{}` is no JSON object", checkpoint.name());
+                    Error::new(ErrorKind::Config, message).with_source(error)
+                })?),
+            };
         let config = checkpoint.config()?;
         let model_config = config.value().as_object();
         let pipeline = json!({"max_new_tokens": 256, "do_sample": true, "temperature": 0.7});
@@ -84,8 +86,7 @@ impl TaskDefaults {
         let prefix = tokenizer.encode(&TextInput::Text(TokenTexts::PREFIX_TEXT.to_string()), &encode)?;
         let prefix = prefix.into_iter().flat_map(|window| window.ids).collect();
         let tokenizer = tokenizer.clone();
-        let decode =
-            DecodeOptions { skip_special_tokens: false, clean_up_tokenization_spaces: Some(false) };
+        let decode = DecodeOptions { skip_special_tokens: false, clean_up_tokenization_spaces: Some(false) };
         let texts = TokenTexts::from_decoder(prefix, move |ids| tokenizer.decode(ids, decode).ok());
         Ok(self.texts.get_or_init(|| texts))
     }
@@ -105,7 +106,8 @@ impl TextGeneration {
             (false, _) => features.prompt.clone(),
             (true, Some(bos)) => vec![bos],
             (true, None) => {
-                let message = "the prompt has no tokens, and the model no `bos_token_id` to begin with; give a prompt";
+                let message =
+                    "the prompt has no tokens, and the model no `bos_token_id` to begin with; give a prompt";
                 return Err(Error::new(ErrorKind::Input, message));
             }
         };
