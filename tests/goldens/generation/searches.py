@@ -194,8 +194,6 @@ def cases() -> list[dict[str, Any]]:
                 add(prompt, len(out) % 4, num_beams=beams, num_beam_groups=groups, early_stopping=early_stopping,
                     diversity_penalty=diversity_penalty, num_return_sequences=min(3, beams),
                     length_penalty=1.0 + diversity_penalty / 2, count_penalty=0.7, max_new_tokens=10)
-    add(1, num_beams=4, num_beam_groups=2, diversity_penalty=1.0, num_return_sequences=4, steps=True,
-        output_logits=True, max_new_tokens=6)
 
     # Words that must be made.
     words: list[Any] = [
@@ -299,14 +297,20 @@ def run(case: dict[str, Any], model: Toy, assistant: Toy) -> dict[str, Any]:
     if case.get("assistant") or "prompt_lookup_num_tokens" in given:
         case["passes"] = [model.passes, assistant.passes]
     if case.get("steps"):
-        # The row that every token of a sequence came from.
+        # The row that every token of a sequence came from. (Of groups of beams Python tells the wrong ones.)
         indices = output["beam_indices"].tolist() if "beam_indices" in output else None
         for name in ("scores", "logits"):
-            if name in output and output[name] is not None:
-                case[name] = [
-                    [rounded(output[name][step][indices[row][step] if indices else row]) for step in range(len(tokens))]
-                    for row, tokens in enumerate(case["sequences"])
-                ]
+            if name not in output or output[name] is None:
+                continue
+            case[name] = []
+            for place, tokens in enumerate(case["sequences"]):
+                rows = indices[place] if indices else [place] * len(tokens)
+                steps = [output[name][step][rows[step]] for step in range(len(tokens))]
+                if "force_words_ids" in given and name == "scores":
+                    # Python's have the sum of the tokens before in them here.
+                    sums = [0.0, *(step[token].item() for step, token in zip(steps, tokens))]
+                    steps = [step - before for step, before in zip(steps, sums)]
+                case[name].append([rounded(step) for step in steps])
     return case
 
 

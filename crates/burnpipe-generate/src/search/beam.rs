@@ -7,7 +7,7 @@ use burnpipe_core::Result;
 use fastrand::Rng;
 
 use super::choose::{draw_several, softmax, stream, top};
-use super::rules::{Form, Rules, Step, Trace, expect_candidates, expect_rows, extended, prompt_rows};
+use super::rules::{Form, Rules, Step, Trace, expect_rows, extended, prompt_rows, sums};
 use super::{Generated, NextRows, RowStep, Search};
 use crate::config::{EarlyStopping, GenerationConfig};
 use crate::model::RowScores;
@@ -77,15 +77,8 @@ impl Beam {
     /// The best continuations of all beams: enough that `num_beams` go on when the best all end.
     fn continuations(&mut self, steps: &[Step]) -> Result<Vec<Candidate>> {
         let wanted = self.rules.eos_token_ids.len().saturating_add(1).max(2) * self.num_beams;
-        let step = |beam: usize| &steps[beam % steps.len()];
-        let vocabulary = step(0).scores.len();
-        let sums: Vec<f32> = self
-            .running
-            .iter()
-            .enumerate()
-            .flat_map(|(beam, running)| step(beam).scores.iter().map(|score| score + running.score))
-            .collect();
-        expect_candidates(&sums)?;
+        let sums = sums(self.running.iter().map(|beam| beam.score), steps)?;
+        let vocabulary = sums.len() / self.running.len();
         let places: Vec<usize> = match &mut self.random {
             Some(random) => draw_several(&softmax(&sums)?, wanted, random),
             None => top(sums.iter().copied(), wanted).into_iter().map(|(place, _)| place).collect(),
@@ -94,7 +87,7 @@ impl Beam {
             let beam = place / vocabulary;
             let tokens = extended(&self.running[beam].tokens, (place % vocabulary) as u32);
             let mut trace = self.running[beam].trace.clone();
-            self.rules.record(&mut trace, step(beam));
+            self.rules.record(&mut trace, &steps[beam % steps.len()]);
             let ended = self.rules.stops(&tokens);
             Candidate { tokens, score: sums[place], parent: beam, ended, trace }
         };

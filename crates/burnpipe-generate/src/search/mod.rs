@@ -2,6 +2,10 @@
 
 mod beam;
 mod choose;
+mod constrained_beam;
+mod constraints;
+mod group_beam;
+mod hypotheses;
 mod mode;
 mod rules;
 mod sample;

@@ -4,6 +4,8 @@ use burnpipe_core::{Error, ErrorKind, Result};
 
 use super::Search;
 use super::beam::Beam;
+use super::constrained_beam::ConstrainedBeam;
+use super::group_beam::GroupBeam;
 use super::rules::Rules;
 use super::sample::Sample;
 use crate::config::GenerationConfig;
@@ -45,6 +47,8 @@ pub fn search(
             Ok(Box::new(Sample::new(rules, &prompt, config.do_sample, count, seed, context.input)))
         }
         Method::Beam => Ok(Box::new(Beam::new(rules, config, &prompt, seed, context.input))),
+        Method::GroupBeam => Ok(Box::new(GroupBeam::new(rules, config, &prompt)?)),
+        Method::ConstrainedBeam => Ok(Box::new(ConstrainedBeam::new(rules, config, &prompt)?)),
         _ => Err(Error::new(ErrorKind::Unsupported, "this decoding method is not there yet")),
     }
 }

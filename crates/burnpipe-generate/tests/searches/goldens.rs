@@ -13,6 +13,16 @@ fn beams() {
     check("beams");
 }
 
+#[test]
+fn groups_of_beams() {
+    check("groups");
+}
+
+#[test]
+fn forced_words() {
+    check("constrained");
+}
+
 /// Runs all cases of a method, each alone, and compares tokens, scores and the number of passes.
 fn check(method: &str) {
     let goldens = goldens();
