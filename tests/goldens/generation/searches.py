@@ -82,6 +82,7 @@ class Toy(PreTrainedModel, GenerationMixin):
         self.anchor = torch.nn.Parameter(torch.zeros(1))
         self.values = {name: torch.tensor(table) for name, table in values.items()}
         self.passes = 0
+        self.memoryless = False
 
     def forward(
         self,
@@ -98,7 +99,7 @@ class Toy(PreTrainedModel, GenerationMixin):
         new = input_ids.shape[1]
         earlier = torch.nn.functional.pad(tokens, (1, 0), value=-1)[:, :-1][:, -new:]
         there = (earlier >= 0)[..., None]
-        before = self.values["previous"][earlier.clamp(min=0)] * there
+        before = self.values["previous"][earlier.clamp(min=0)] * there * (not self.memoryless)
         hidden = self.values["hidden"][input_ids] + self.values["hidden"][earlier.clamp(min=0)] * there * 0.5
         logits = self.values["last"][input_ids] + before
         return CausalLMOutputWithPast(
@@ -158,7 +159,7 @@ def cases() -> list[dict[str, Any]]:
     out: list[dict[str, Any]] = []
 
     def add(prompt: int, eos: int = 0, **parameters: Any) -> None:
-        beside = {key: parameters.pop(key) for key in ("count_penalty", "stop_pair", "assistant", "negative", "steps") if key in parameters}
+        beside = {key: parameters.pop(key) for key in ("count_penalty", "stop_pair", "assistant", "negative", "steps", "memoryless") if key in parameters}
         parameters.setdefault("max_new_tokens", 12)
         parameters["eos_token_id"] = EOS[eos]
         parameters["pad_token_id"] = PAD
@@ -237,6 +238,12 @@ def cases() -> list[dict[str, Any]]:
             add(len(out) % 5, len(out) % 4, guidance_scale=scale, negative=negative, count_penalty=0.3)
     add(1, guidance_scale=2.0, steps=True, output_logits=True, max_new_tokens=6)
 
+    # Python's rows without the prompt do not follow their beams: without memory that makes no difference.
+    for beams in (2, 4):
+        for scale in (1.5, 0.6):
+            add(len(out) % 5, len(out) % 4, guidance_scale=scale, num_beams=beams, num_return_sequences=2,
+                memoryless=True, count_penalty=0.3)
+
     # Contrastive search.
     for alpha in (0.1, 0.6):
         for top_k in (2, 4, 7):
@@ -260,6 +267,7 @@ def stripped(tokens: list[int]) -> list[int]:
 def run(case: dict[str, Any], model: Toy, assistant: Toy) -> dict[str, Any]:
     prompt, given = case["prompt"], dict(case["parameters"])
     model.passes = assistant.passes = 0
+    model.memoryless = bool(case.get("memoryless"))
     if "penalty_alpha" in given:
         eos = given["eos_token_id"]
         eos = [] if eos is None else eos if isinstance(eos, list) else [eos]

@@ -3,9 +3,12 @@
 use burnpipe_core::{Error, ErrorKind, Result};
 
 use super::Search;
+use super::assisted::Assisted;
 use super::beam::Beam;
 use super::constrained_beam::ConstrainedBeam;
+use super::contrastive::Contrastive;
 use super::group_beam::GroupBeam;
+use super::guided::Guided;
 use super::rules::Rules;
 use super::sample::Sample;
 use crate::config::GenerationConfig;
@@ -41,16 +44,26 @@ pub fn search(
     validate(config)?;
     let rules = Rules::new(config, &prompt, processors, stopping)?;
     let seed = config.seed.unwrap_or_else(|| fastrand::u64(..));
-    match method(config, context) {
-        Method::Sample => {
-            let count = config.num_return_sequences;
-            Ok(Box::new(Sample::new(rules, &prompt, config.do_sample, count, seed, context.input)))
+    let (input, count) = (context.input, config.num_return_sequences);
+    let guided = config.guidance_scale.is_some_and(|scale| scale != 1.0);
+    let guided_prompt = guided.then(|| prompt.clone());
+    let search: Box<dyn Search> = match method(config, context) {
+        Method::Sample => Box::new(Sample::new(rules, &prompt, config.do_sample, count, seed, input)),
+        Method::Beam => Box::new(Beam::new(rules, config, &prompt, seed, input)),
+        Method::GroupBeam => Box::new(GroupBeam::new(rules, config, &prompt)?),
+        Method::ConstrainedBeam => Box::new(ConstrainedBeam::new(rules, config, &prompt)?),
+        Method::Contrastive => Box::new(Contrastive::new(rules, config, prompt)),
+        Method::Assisted if count > 1 => {
+            let message =
+                "`num_return_sequences` must be 1 with an assistant model or `prompt_lookup_num_tokens`";
+            return Err(Error::new(ErrorKind::Parameter, message));
         }
-        Method::Beam => Ok(Box::new(Beam::new(rules, config, &prompt, seed, context.input))),
-        Method::GroupBeam => Ok(Box::new(GroupBeam::new(rules, config, &prompt)?)),
-        Method::ConstrainedBeam => Ok(Box::new(ConstrainedBeam::new(rules, config, &prompt)?)),
-        _ => Err(Error::new(ErrorKind::Unsupported, "this decoding method is not there yet")),
-    }
+        Method::Assisted => Box::new(Assisted::new(rules, config, prompt, seed, input)?),
+    };
+    Ok(match guided_prompt {
+        Some(prompt) => Box::new(Guided::new(search, &prompt, context.negative_prompt.clone())?),
+        None => search,
+    })
 }
 
 /// A decoding method.

@@ -1,6 +1,6 @@
 //! Every decoding method against `generate()` of transformers 4.56.2 on a toy model.
 
-use crate::toy::{Case, Goldens, Toy, drain, goldens};
+use crate::toy::{Case, Goldens, drain, goldens};
 use burnpipe_generate::Decoder;
 
 #[test]
@@ -23,6 +23,26 @@ fn forced_words() {
     check("constrained");
 }
 
+#[test]
+fn contrastive() {
+    check("contrastive");
+}
+
+#[test]
+fn with_an_assistant() {
+    check("assisted");
+}
+
+#[test]
+fn with_look_up_in_the_prompt() {
+    check("lookup");
+}
+
+#[test]
+fn with_guidance() {
+    check("guided");
+}
+
 /// Runs all cases of a method, each alone, and compares tokens, scores and the number of passes.
 fn check(method: &str) {
     let goldens = goldens();
@@ -33,7 +53,7 @@ fn check(method: &str) {
 }
 
 fn compare(goldens: &Goldens, case: &Case) -> Result<(), String> {
-    let (mut model, mut assistant) = (Toy::new(&goldens.model), Toy::new(&goldens.assistant));
+    let (mut model, mut assistant) = goldens.models(case);
     let mut decoder = Decoder::new(&mut model).with_assistant(&mut assistant);
     let config = case.config();
     decoder.push(0, case.search(&config, 0).unwrap());

@@ -28,6 +28,9 @@ pub(crate) struct Case {
     #[serde(default)]
     pub(crate) assistant: bool,
     negative: Option<Vec<u32>>,
+    /// Whether the logits are looked up by the last token alone.
+    #[serde(default)]
+    pub(crate) memoryless: bool,
     pub(crate) sequences: Vec<Vec<u32>>,
     pub(crate) sequences_scores: Option<Vec<f32>>,
     pub(crate) scores: Option<Vec<Vec<Vec<f32>>>>,
@@ -47,10 +50,20 @@ pub(crate) fn goldens() -> Goldens {
     serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
 }
 
+impl Goldens {
+    /// The models that a case runs on.
+    pub(crate) fn models(&self, case: &Case) -> (Toy, Toy) {
+        let mut model = Toy::new(&self.model);
+        model.memoryless = case.memoryless;
+        (model, Toy::new(&self.assistant))
+    }
+}
+
 /// A model whose cache is the tokens, and whose logits are looked up by the last two of them.
 pub(crate) struct Toy {
     tables: Tables,
     rows: Vec<Vec<u32>>,
+    memoryless: bool,
     /// A token that the model cannot take.
     pub(crate) refused: Option<u32>,
     /// A token after which the logits are not numbers.
@@ -61,13 +74,14 @@ pub(crate) struct Toy {
 
 impl Toy {
     pub(crate) fn new(tables: &Tables) -> Self {
-        Self { tables: tables.clone(), rows: Vec::new(), refused: None, broken: None, passes: Vec::new() }
+        let tables = tables.clone();
+        Self { tables, rows: Vec::new(), memoryless: false, refused: None, broken: None, passes: Vec::new() }
     }
 
     fn logits(&self, tokens: &[u32]) -> Vec<f32> {
         let (last, earlier) = ends(tokens);
         let mut logits = self.tables.last[last].clone();
-        if let Some(earlier) = earlier {
+        if let Some(earlier) = earlier.filter(|_| !self.memoryless) {
             logits.iter_mut().zip(&self.tables.previous[earlier]).for_each(|(logit, more)| *logit += more);
         }
         if self.broken == Some(last as u32) { vec![f32::NAN; logits.len()] } else { logits }
