@@ -7,7 +7,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::{Answers, Cancellation, Error, ErrorKind, Pipeline, Result, Task, quoted, suggestion};
+use crate::{
+    Answers, Cancellation, Error, ErrorKind, Piece, Pieces, Pipeline, Result, Task, quoted, suggestion,
+};
 
 /// A task whose inputs, parameters and outputs have Python's shapes in JSON.
 pub trait JsonTask: Task<Output: Serialize> {
@@ -49,6 +51,22 @@ pub trait JsonTask: Task<Output: Serialize> {
     /// How many tokens a chunk has, padding left out; `None` for tasks without tokens.
     fn tokens(_features: &Self::Features) -> Option<usize> {
         None
+    }
+
+    /// Answers one input piece by piece, where the task can: see [`StreamingTask`](crate::StreamingTask).
+    ///
+    /// # Errors
+    ///
+    /// When the task cannot, or the input cannot be used.
+    fn stream_pieces(
+        _task: &Arc<Self>,
+        _input: Self::Input,
+        _options: &Self::Options,
+        _cancellation: Cancellation,
+    ) -> Result<Pieces<Self::Output>> {
+        let message =
+            "this task gives its answers whole; only tasks that write text give them piece by piece";
+        Err(Error::new(ErrorKind::Unsupported, message))
     }
 
     /// Gives an output the shape that Python returns: as an element of a list of answers, or for an
@@ -97,7 +115,16 @@ pub struct RunOptions {
 /// A stream of JSON answers.
 pub type JsonAnswers = Box<dyn Iterator<Item = Result<Value>> + Send>;
 
+/// The pieces of a JSON answer, as they are made.
+pub type JsonStream = Pieces<Value>;
+
 trait Erased: Send + Sync {
+    fn stream(
+        &self,
+        input: Value,
+        parameters: &Map<String, Value>,
+        cancellation: Cancellation,
+    ) -> Result<JsonStream>;
     fn one(&self, input: Value, parameters: &Map<String, Value>) -> Result<Value>;
     fn many(
         &self,
@@ -179,6 +206,21 @@ impl AnyPipeline {
     /// When a parameter is not known or an input cannot be used; for a list, the first error.
     pub fn call_with(&self, inputs: impl Into<Value>, parameters: &Value) -> Result<Value> {
         self.erased.one(inputs.into(), &object(parameters)?)
+    }
+
+    /// Answers one input piece by piece, as the pieces are made: the last is the whole answer. After a cancellation
+    /// that is the answer as far as it got.
+    ///
+    /// # Errors
+    ///
+    /// When the task gives its answers whole, a parameter is not known or the input cannot be used.
+    pub fn stream_with(
+        &self,
+        input: impl Into<Value>,
+        parameters: &Value,
+        cancellation: Cancellation,
+    ) -> Result<JsonStream> {
+        self.erased.stream(input.into(), &object(parameters)?, cancellation)
     }
 
     /// Answers a stream of inputs lazily and in order; an input that is an error, or that fails,
@@ -272,6 +314,22 @@ fn answers<T: JsonTask, I: Iterator<Item = Result<Value>>>(
 }
 
 impl<T: JsonTask> Erased for Pipeline<T> {
+    fn stream(
+        &self,
+        input: Value,
+        parameters: &Map<String, Value>,
+        cancellation: Cancellation,
+    ) -> Result<JsonStream> {
+        let (_, options) = parse_call::<T>(parameters.clone())?;
+        let task = Arc::clone(self.shared_task());
+        let parsed = T::parse_input(input.clone(), &options)?;
+        let pieces = T::stream_pieces(&task, parsed, &options, cancellation)?;
+        Ok(Box::new(pieces.map(move |piece| match piece? {
+            Piece::Text(text) => Ok(Piece::Text(text)),
+            Piece::Answer(output) => Ok(Piece::Answer(task.to_json(output, &options, Some(&input))?)),
+        })))
+    }
+
     fn with_batch_size(&self, batch_size: usize) -> Arc<dyn Erased> {
         Arc::new(self.clone().with_batch_size(batch_size))
     }

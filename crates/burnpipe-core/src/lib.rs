@@ -27,12 +27,14 @@ mod suggestion;
 mod task;
 mod worker;
 
-pub use any::{About, AnyPipeline, JsonAnswers, JsonTask, RunOptions, check_parameters, parse_parameters};
+pub use any::{
+    About, AnyPipeline, JsonAnswers, JsonStream, JsonTask, RunOptions, check_parameters, parse_parameters,
+};
 pub use device::{AdapterKind, DType, DeviceInfo, DeviceRequest};
 pub use error::{Error, ErrorContext, ErrorKind, Result};
 pub use files::ModelFiles;
 pub use output::Label;
 pub use pipeline::{Answers, Cancellation, Pipeline};
 pub use suggestion::{quoted, suggestion};
-pub use task::Task;
-pub use worker::{AsyncPipeline, Worker};
+pub use task::{BoxedSession, Piece, Pieces, Session, StreamingTask, Task};
+pub use worker::{AsyncPipeline, PieceStream, Worker};

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::{Error, ErrorKind, Result, Task};
+use crate::{BoxedSession, Error, ErrorKind, Pieces, Result, StreamingTask, Task};
 
 /// How many batches are read ahead where chunks of like length go together.
 const BATCHES_AHEAD: usize = 8;
@@ -56,6 +56,11 @@ impl<T: Task> Pipeline<T> {
 
     /// The task itself.
     pub fn task(&self) -> &T {
+        &self.task
+    }
+
+    /// The task, to be shared.
+    pub(crate) fn shared_task(&self) -> &Arc<T> {
         &self.task
     }
 
@@ -127,6 +132,8 @@ impl<T: Task> Pipeline<T> {
         I: IntoIterator<Item = Result<T::Input>>,
     {
         Answers {
+            session: T::session(&self.task, &options),
+            running: Vec::new(),
             pipeline: self.clone(),
             options,
             inputs: inputs.into_iter(),
@@ -138,6 +145,42 @@ impl<T: Task> Pipeline<T> {
             first_open: 0,
             cancellation: None,
         }
+    }
+}
+
+impl<T: StreamingTask> Pipeline<T> {
+    /// Answers one input piece by piece, as the pieces are made: the last is the whole answer.
+    ///
+    /// # Errors
+    ///
+    /// When the input cannot be used under these options, or they ask for answers that are only known at the end.
+    pub fn stream(
+        &self,
+        input: impl Into<T::Input>,
+        options: &T::Options,
+        cancellation: Cancellation,
+    ) -> Result<Pieces<T::Output>> {
+        T::stream(&self.task, input.into(), options, cancellation)
+    }
+
+    /// Answers one input and calls back with every piece of its text.
+    ///
+    /// # Errors
+    ///
+    /// As [`stream`](Self::stream), and when the model fails on it.
+    pub fn call_streaming(
+        &self,
+        input: impl Into<T::Input>,
+        options: &T::Options,
+        mut on_text: impl FnMut(&str),
+    ) -> Result<T::Output> {
+        for piece in self.stream(input, options, Cancellation::default())? {
+            match piece? {
+                crate::Piece::Text(text) => on_text(&text),
+                crate::Piece::Answer(answer) => return Ok(answer),
+            }
+        }
+        Err(Error::new(ErrorKind::Internal, "the stream ended without an answer"))
     }
 }
 
@@ -202,6 +245,11 @@ pub struct Answers<T: Task, I> {
     open: VecDeque<OpenInput<T::Raw>>,
     first_open: usize,
     cancellation: Option<Cancellation>,
+    /// Where chunks run that are not done all at once.
+    session: Option<BoxedSession<T>>,
+    /// The input and the place of each chunk in the session, by its number; the numbers of those that are done are
+    /// given again.
+    running: Vec<Option<(usize, usize)>>,
 }
 
 impl<T: Task, I: Iterator<Item = Result<T::Input>>> Answers<T, I> {
@@ -300,14 +348,62 @@ impl<T: Task, I: Iterator<Item = Result<T::Input>>> Answers<T, I> {
                 batch.chunks(1).map(|chunk| self.forward(chunk).map(|mut raws| raws.swap_remove(0))).collect()
             }
         };
-        for ((index, chunk), raw) in places.into_iter().zip(raws) {
-            let input = self.open_input(index);
-            input.chunks_out -= 1;
-            match raw {
-                Ok(raw) => input.chunks[chunk] = Some(raw),
-                Err(error) => self.fail(index, error),
+        for (place, raw) in places.into_iter().zip(raws) {
+            self.settle(place, raw);
+        }
+    }
+
+    /// Takes the result of a chunk.
+    fn settle(&mut self, (index, chunk): (usize, usize), raw: Result<T::Raw>) {
+        let input = self.open_input(index);
+        input.chunks_out -= 1;
+        match raw {
+            Ok(raw) => input.chunks[chunk] = Some(raw),
+            Err(error) => self.fail(index, error),
+        }
+    }
+
+    /// Fills the session up to a batch and takes it a step further; false when there is nothing in it.
+    fn step_session(&mut self) -> bool {
+        while self.session.as_ref().is_some_and(|session| session.open() < self.pipeline.batch_size) {
+            let Some(chunk) = self.queue.pop_front() else {
+                if self.advance() {
+                    continue;
+                }
+                break;
+            };
+            let free = self.running.iter().position(Option::is_none).unwrap_or(self.running.len());
+            self.running.resize(self.running.len().max(free + 1), None);
+            self.running[free] = Some((chunk.input, chunk.index));
+            let pushed = match &mut self.session {
+                Some(session) => catch_panic("forward", || session.push(free, chunk.features)),
+                None => Ok(()),
+            };
+            if let Err(error) = pushed {
+                self.running[free] = None;
+                self.settle((chunk.input, chunk.index), Err(error));
+                return true;
             }
         }
+        let Some(session) = self.session.as_mut().filter(|session| session.open() > 0) else { return false };
+        match catch_panic("forward", || Ok(session.step())) {
+            Ok(done) => {
+                for (id, raw) in done {
+                    if let Some(place) = self.running.get_mut(id).and_then(Option::take) {
+                        self.settle(place, raw);
+                    }
+                }
+            }
+            Err(error) => {
+                // Nobody knows what is left of the others: all fail, and the next inputs find a new session.
+                let reason = error.to_string();
+                for place in std::mem::take(&mut self.running).into_iter().flatten() {
+                    self.settle(place, Err(Error::new(error.kind(), reason.clone())));
+                }
+                self.session = T::session(&self.pipeline.task, &self.options);
+            }
+        }
+        true
     }
 
     fn forward(&self, batch: &[T::Features]) -> Result<Vec<T::Raw>> {
@@ -339,6 +435,7 @@ impl<T: Task, I: Iterator<Item = Result<T::Input>>> Answers<T, I> {
         self.queue.clear();
         self.sorted.clear();
         self.open.clear();
+        self.session = None;
     }
 }
 
@@ -354,6 +451,12 @@ impl<T: Task, I: Iterator<Item = Result<T::Input>>> Iterator for Answers<T, I> {
                 self.cancellation = None;
                 self.stop();
                 return Some(Err(Error::new(ErrorKind::Cancelled, "the run was cancelled")));
+            }
+            if self.session.is_some() {
+                if self.step_session() || !self.open.is_empty() {
+                    continue;
+                }
+                return None;
             }
             if self.sorted.is_empty() {
                 if self.queue.len() < self.wanted() && self.advance() {

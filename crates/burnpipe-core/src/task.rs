@@ -1,6 +1,8 @@
 //! What a task is.
 
-use crate::Result;
+use std::sync::Arc;
+
+use crate::{Cancellation, Result};
 
 /// A task: text or media in, an answer out, by three stages.
 ///
@@ -78,10 +80,69 @@ pub trait Task: Send + Sync + 'static {
         None
     }
 
+    /// A way of running chunks that are not done all at once, such as texts that grow token by token; `None` if
+    /// batches go through [`forward`](Self::forward).
+    ///
+    /// The driver keeps as many chunks in it as a batch has and gives the place of each that is done to the next,
+    /// so that short ones do not wait for long ones.
+    fn session(task: &Arc<Self>, options: &Self::Options) -> Option<BoxedSession<Self>>
+    where
+        Self: Sized,
+    {
+        let _ = (task, options);
+        None
+    }
+
     /// Makes the answer of all chunks of one input, on the host.
     ///
     /// # Errors
     ///
     /// When the raw results make no answer under these options.
     fn postprocess(&self, chunks: Vec<Self::Raw>, options: &Self::Options) -> Result<Self::Output>;
+}
+
+/// The session of a task.
+pub type BoxedSession<T> = Box<dyn Session<<T as Task>::Features, <T as Task>::Raw>>;
+
+/// Chunks on their way through a model, each at its own pace.
+pub trait Session<Features, Raw>: Send {
+    /// Takes a chunk in; its results come back under this number.
+    ///
+    /// # Errors
+    ///
+    /// When the chunk cannot be run under the options of the session; it is then not in it.
+    fn push(&mut self, id: usize, features: Features) -> Result<()>;
+
+    /// How many chunks are in it.
+    fn open(&self) -> usize;
+
+    /// Takes all chunks a step further and gives those that are done or have failed.
+    fn step(&mut self) -> Vec<(usize, Result<Raw>)>;
+}
+
+/// A task whose answer can be read while it is made.
+pub trait StreamingTask: Task {
+    /// Answers one input, piece by piece. After a cancellation the stream ends with the answer as far as it got.
+    ///
+    /// # Errors
+    ///
+    /// When the input cannot be used, or the options ask for answers that are only known at the end.
+    fn stream(
+        task: &Arc<Self>,
+        input: Self::Input,
+        options: &Self::Options,
+        cancellation: Cancellation,
+    ) -> Result<Pieces<Self::Output>>;
+}
+
+/// The pieces of an answer, as they are made.
+pub type Pieces<Output> = Box<dyn Iterator<Item = Result<Piece<Output>>> + Send>;
+
+/// A piece of an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Piece<Output> {
+    /// More of its text.
+    Text(String),
+    /// The whole answer; the last piece.
+    Answer(Output),
 }

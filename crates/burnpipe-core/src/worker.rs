@@ -4,10 +4,13 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
 use async_trait::async_trait;
-use futures_channel::oneshot;
+use futures_channel::{mpsc, oneshot};
 use serde_json::Value;
 
-use crate::{AnyPipeline, Error, ErrorContext, ErrorKind, Pipeline, Result, RunOptions, Task};
+use crate::{
+    AnyPipeline, Cancellation, Error, ErrorContext, ErrorKind, Piece, Pieces, Pipeline, Result, RunOptions,
+    StreamingTask, Task,
+};
 
 /// A pipeline for async code: calls wait without blocking the runtime's threads.
 ///
@@ -80,6 +83,51 @@ impl<P: Clone + Send + 'static> Worker<P> {
         });
         self.jobs.send(job).map_err(|_| worker_gone())?;
         waiting.await.map_err(|_| worker_gone())
+    }
+}
+
+/// The pieces of an answer as a `futures` stream. When it is dropped, no more of them are made.
+pub type PieceStream<Output> = mpsc::UnboundedReceiver<Result<Piece<Output>>>;
+
+impl<P: Clone + Send + 'static> Worker<P> {
+    /// Makes pieces on the worker's thread and sends each as soon as it is there.
+    fn send_pieces<Output: Send + 'static>(
+        &self,
+        make: impl FnOnce(P) -> Result<Pieces<Output>> + Send + 'static,
+    ) -> PieceStream<Output> {
+        let (sender, stream) = mpsc::unbounded();
+        let pipeline = self.pipeline.clone();
+        let pieces = sender.clone();
+        let job: Job = Box::new(move || match make(pipeline) {
+            Err(error) => drop(pieces.unbounded_send(Err(error))),
+            Ok(made) => {
+                // The caller may go away; then nobody wants the rest.
+                made.take_while(|_| !pieces.is_closed()).all(|piece| pieces.unbounded_send(piece).is_ok());
+            }
+        });
+        if self.jobs.send(job).is_err() {
+            drop(sender.unbounded_send(Err(worker_gone())));
+        }
+        stream
+    }
+}
+
+impl<T: StreamingTask> Worker<Pipeline<T>> {
+    /// Answers one input piece by piece: see [`Pipeline::stream`].
+    pub fn stream(
+        &self,
+        input: T::Input,
+        options: T::Options,
+        cancellation: Cancellation,
+    ) -> PieceStream<T::Output> {
+        self.send_pieces(move |pipeline| pipeline.stream(input, &options, cancellation))
+    }
+}
+
+impl Worker<AnyPipeline> {
+    /// Answers one input piece by piece: see [`AnyPipeline::stream_with`].
+    pub fn stream(&self, input: Value, parameters: Value, cancellation: Cancellation) -> PieceStream<Value> {
+        self.send_pieces(move |pipeline| pipeline.stream_with(input, &parameters, cancellation))
     }
 }
 

@@ -10,8 +10,8 @@ use crate::search::{Generated, NextRows, RowStep, Search, Which};
 
 /// Open searches over a model, and over a small one that proposes tokens.
 pub struct Decoder<'m> {
-    model: &'m mut dyn LanguageModel,
-    assistant: Option<&'m mut dyn LanguageModel>,
+    model: Box<dyn LanguageModel + 'm>,
+    assistant: Option<Box<dyn LanguageModel + 'm>>,
     open: Vec<Open>,
 }
 
@@ -36,14 +36,14 @@ struct Open {
 
 impl<'m> Decoder<'m> {
     /// A decoder without searches.
-    pub fn new(model: &'m mut dyn LanguageModel) -> Self {
-        Self { model, assistant: None, open: Vec::new() }
+    pub fn new(model: impl LanguageModel + 'm) -> Self {
+        Self { model: Box::new(model), assistant: None, open: Vec::new() }
     }
 
     /// The same with a small model for the searches that ask for one.
     #[must_use]
-    pub fn with_assistant(mut self, assistant: &'m mut dyn LanguageModel) -> Self {
-        self.assistant = Some(assistant);
+    pub fn with_assistant(mut self, assistant: impl LanguageModel + 'm) -> Self {
+        self.assistant = Some(Box::new(assistant));
         self
     }
 

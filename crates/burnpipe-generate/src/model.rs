@@ -17,6 +17,16 @@ pub trait LanguageModel: Send {
     fn run(&mut self, rows: &[ModelRow<'_>]) -> Result<Vec<RowScores>>;
 }
 
+impl<M: LanguageModel + ?Sized> LanguageModel for &mut M {
+    fn vocabulary(&self) -> usize {
+        (**self).vocabulary()
+    }
+
+    fn run(&mut self, rows: &[ModelRow<'_>]) -> Result<Vec<RowScores>> {
+        (**self).run(rows)
+    }
+}
+
 /// A row to run: an earlier one, cut to a length, and tokens after it.
 #[derive(Clone, Copy, Debug)]
 pub struct ModelRow<'a> {

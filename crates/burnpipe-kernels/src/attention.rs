@@ -451,7 +451,13 @@ fn dot<I: Isa>(isa: I, left: &[f32], right: &[f32]) -> f32 {
 
 /// `score * scale`, capped, plus the bias.
 #[inline(always)]
-fn scale<I: Isa>(isa: I, scores: &mut [f32], scale: f32, soft_cap: Option<f32>, bias: Option<&[f32]>) {
+pub(crate) fn scale<I: Isa>(
+    isa: I,
+    scores: &mut [f32],
+    scale: f32,
+    soft_cap: Option<f32>,
+    bias: Option<&[f32]>,
+) {
     if let Some(cap) = soft_cap {
         let ops = isa.f32();
         let (inner, outer) = (ops.splat(scale / cap), ops.splat(cap));
@@ -478,7 +484,7 @@ pub(crate) fn softmax_row<I: Isa>(isa: I, row: &mut [f32]) {
 
 /// `exp(x - max)`, in place; what is left to multiply is `1 / sum`.
 #[inline(always)]
-fn exponentials<I: Isa>(isa: I, row: &mut [f32]) -> f32 {
+pub(crate) fn exponentials<I: Isa>(isa: I, row: &mut [f32]) -> f32 {
     let ops = isa.f32();
     let mut most = ops.splat(f32::MIN);
     let vectors = row.chunks_exact(ops.len());

@@ -20,6 +20,7 @@
 
 mod activation;
 mod attention;
+mod cached_attention;
 mod convolution;
 mod distance;
 mod gemm;
@@ -31,6 +32,7 @@ mod rows;
 
 pub use activation::Activation;
 pub use attention::{AttentionOptions, AttentionShape, Heads, HiddenKeys, ScoreBias, attention};
+pub use cached_attention::{BLOCK_TOKENS, CachedAttention, CachedText};
 pub use convolution::{ConvolutionShape, convolve};
 pub use distance::DistanceScores;
 pub use gemm::{Finish, multiply_each};

@@ -23,6 +23,8 @@ mod deberta;
 mod deberta_v2;
 mod distilbert;
 mod electra;
+mod gpt2;
+mod llama;
 mod longformer;
 mod mobilebert;
 mod modernbert;
@@ -44,6 +46,8 @@ pub const ARCHITECTURES: &[Architecture] = &[
     deberta_v2::ARCHITECTURE,
     distilbert::ARCHITECTURE,
     electra::ARCHITECTURE,
+    gpt2::ARCHITECTURE,
+    llama::ARCHITECTURE,
     longformer::ARCHITECTURE,
     mobilebert::ARCHITECTURE,
     modernbert::ARCHITECTURE,

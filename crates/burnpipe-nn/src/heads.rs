@@ -6,7 +6,7 @@ use burnpipe_core::{Error, ErrorKind, Result, quoted};
 use burnpipe_hub::Checkpoint;
 
 use crate::weights::{WeightNames, Weights};
-use crate::{BatchLayout, Placement, TableBatch, TokenBatch};
+use crate::{BatchLayout, KvCache, Placement, TableBatch, TokenBatch, TokenStep};
 
 /// A model without a head: token ids in, the last hidden state out.
 pub trait Encoder: Send + Sync {
@@ -23,6 +23,38 @@ pub trait Encoder: Send + Sync {
     ///
     /// When the model cannot take the batch.
     fn forward(&self, batch: &TokenBatch) -> Result<Tensor<3>>;
+}
+
+/// Scores what comes next in a text.
+pub trait CausalLm: Send + Sync {
+    /// A cache without rows, for [`forward`](Self::forward).
+    fn cache(&self) -> KvCache;
+
+    /// How many tokens a text may have; `None` for as many as there is memory for.
+    fn positions(&self) -> Option<usize>;
+
+    /// How many tokens there are to choose from.
+    fn vocabulary(&self) -> usize;
+
+    /// Runs new tokens, keeps their keys and values, and gives their last hidden states. The caller counts them
+    /// by [`KvCache::extend`].
+    ///
+    /// # Shapes
+    ///
+    /// - result: `[1, tokens, hidden]`
+    ///
+    /// # Errors
+    ///
+    /// When the model cannot take the tokens.
+    fn forward(&self, step: &TokenStep, cache: &mut KvCache) -> Result<Tensor<3>>;
+
+    /// The scores of the tokens that could follow, by last hidden states.
+    ///
+    /// # Shapes
+    ///
+    /// - `hidden`: `[positions, hidden]`
+    /// - result: logits, `[positions, vocabulary]`
+    fn logits(&self, hidden: Tensor<2>) -> Tensor<2>;
 }
 
 /// Scores the labels of a whole text.
@@ -168,6 +200,8 @@ pub type Loader<H> = fn(&LoadContext<'_>) -> Result<Box<H>>;
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Heads {
+    /// What comes next in a text.
+    pub causal_lm: Option<Loader<dyn CausalLm>>,
     /// The model without a head.
     pub encoder: Option<Loader<dyn Encoder>>,
     /// Words for masked tokens.
@@ -185,6 +219,7 @@ pub struct Heads {
 impl Heads {
     /// No head at all, to start a record from.
     pub const NONE: Self = Self {
+        causal_lm: None,
         encoder: None,
         masked_lm: None,
         question_answerer: None,
@@ -196,6 +231,7 @@ impl Heads {
     /// The names of the heads that are there.
     pub fn names(&self) -> Vec<&'static str> {
         let all = [
+            ("causal-lm", self.causal_lm.is_some()),
             ("encoder", self.encoder.is_some()),
             ("masked-lm", self.masked_lm.is_some()),
             ("question-answerer", self.question_answerer.is_some()),

@@ -131,3 +131,26 @@ impl LayerNorm {
         ops::layer_norm(x, self.weight.val(), bias, self.epsilon)
     }
 }
+
+/// Normalisation by the root of the mean square, LLaMA's `RMSNorm`.
+#[derive(Module, Debug)]
+pub struct RmsNorm {
+    /// `[size]`
+    pub weight: Param<Tensor<1>>,
+    #[module(skip)]
+    epsilon: f64,
+}
+
+impl RmsNorm {
+    /// A norm over `size` elements.
+    pub fn new(size: usize, epsilon: f64, placement: &Placement) -> Self {
+        Self { weight: placement.parameter([size]), epsilon }
+    }
+
+    /// # Shapes
+    ///
+    /// - `x`: `[.., size]`
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        ops::rms_norm(x, self.weight.val(), self.epsilon)
+    }
+}

@@ -24,13 +24,17 @@
 mod activation;
 mod bert_encoder;
 mod heads;
+mod kv_cache;
 mod layers;
 mod linear_weight;
+mod llama_decoder;
 pub mod ops;
 mod read_back;
 mod roberta_heads;
+mod rope;
 mod table_batch;
 mod token_batch;
+mod token_step;
 mod weights;
 
 /// Runs a model where it runs best: one that takes texts joined computes by the CPU kernels, and goes to a
@@ -51,13 +55,17 @@ pub use bert_encoder::{
     BertEncoder, BertEncoderConfig, BertLayer, PositionEmbedding, PrunedHeads, distance_scores,
 };
 pub use heads::{
-    Architecture, Encoder, Heads, LoadContext, Loader, MaskedLm, QuestionAnswerer, SequenceClassifier,
-    TableLogits, TableQuestionAnswerer, TokenClassifier,
+    Architecture, CausalLm, Encoder, Heads, LoadContext, Loader, MaskedLm, QuestionAnswerer,
+    SequenceClassifier, TableLogits, TableQuestionAnswerer, TokenClassifier,
 };
-pub use layers::{Embedding, LayerNorm, Linear, Placement};
+pub use kv_cache::{CachedScope, KvCache};
+pub use layers::{Embedding, LayerNorm, Linear, Placement, RmsNorm};
 pub use linear_weight::LinearWeight;
-pub use read_back::read_back;
+pub use llama_decoder::{GatedMlp, LlamaDecoder, LlamaDecoderConfig, LlamaLayerConfig};
+pub use read_back::{read_back, read_back_any};
 pub use roberta_heads::{RobertaClassificationHead, RobertaLMHead};
+pub use rope::{Rope, RopeConfig, RopeScaling};
 pub use table_batch::{TableBatch, TableRow};
 pub use token_batch::{BatchLayout, Filling, TokenBatch, TokenRow};
+pub use token_step::{StepText, TokenStep};
 pub use weights::{WeightNames, Weights};

@@ -173,6 +173,18 @@ impl TokenBatch {
         self.select(states, &ends)
     }
 
+    /// The vector of every text's last token that is not this one, or of its first if all are; of its last token
+    /// if nothing is said. As classifiers over decoders take it: `[texts, size]` of `[batch, tokens, size]`.
+    pub fn last_tokens_but(&self, pad_token_id: Option<u32>, states: Tensor<3>) -> Tensor<2> {
+        let pad = pad_token_id.and_then(|id| i32::try_from(id).ok());
+        let last = |text: &Range<usize>| {
+            let own = text.clone().rev().find(|&position| Some(self.input_ids[position]) != pad);
+            own.unwrap_or(text.start)
+        };
+        let places: Vec<usize> = self.texts.iter().map(last).collect();
+        self.select(states, &places)
+    }
+
     /// The mean of every text's vectors, padding of the text's own included: `[texts, size]` of
     /// `[batch, tokens, size]`.
     pub fn mean_of_tokens(&self, states: Tensor<3>) -> Tensor<2> {

@@ -88,6 +88,7 @@ fn returned_rows_share_the_prompt_and_leave_when_they_end() {
     let passes: Vec<usize> = (0..*lengths.iter().max().unwrap())
         .map(|pass| if pass == 0 { 1 } else { lengths.iter().filter(|length| **length > pass).count() })
         .collect();
+    drop(decoder);
     assert_eq!(model.passes, passes);
 }
 

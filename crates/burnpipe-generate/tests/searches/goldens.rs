@@ -92,6 +92,7 @@ fn compare(goldens: &Goldens, case: &Case) -> Result<(), String> {
             }
         }
     }
+    drop(decoder);
     let passes = [model.passes.len(), assistant.passes.len()];
     match case.passes {
         Some(expected) if case.sequences[0].len() <= most && passes != expected => {

@@ -6,14 +6,14 @@
 use burn::tensor::{Bool, DType, Device, Int, Tensor};
 use burn_flex::{Flex, FlexTensor, Layout};
 use burnpipe_kernels::{
-    Activation, AttentionOptions, AttentionShape, DistanceScores, Finish, Heads, HiddenKeys, Norm,
-    PackedMatrix, RotaryPairs, ScoreBias,
+    Activation, AttentionOptions, AttentionShape, CachedAttention, CachedText, DistanceScores, Finish, Heads,
+    HiddenKeys, Norm, PackedMatrix, RotaryPairs, ScoreBias,
 };
 
 use super::AttentionScope;
 
 /// Whether a tensor is what the kernels compute on.
-pub(super) fn takes<const D: usize>(x: &Tensor<D>) -> bool {
+pub(crate) fn takes<const D: usize>(x: &Tensor<D>) -> bool {
     x.dtype() == DType::F32 && x.device() == Device::flex()
 }
 
@@ -97,11 +97,26 @@ pub(super) fn layer_norm<const D: usize>(
     in_place(x, |values| norm.apply(values, None))
 }
 
-pub(super) fn rotary(x: Tensor<4>, cosines: Tensor<2>, sines: Tensor<2>) -> Tensor<4> {
+pub(super) fn rms_norm<const D: usize>(x: Tensor<D>, gamma: Tensor<1>, epsilon: f64) -> Tensor<D> {
+    let gamma = contiguous(primitive(gamma));
+    let norm = Norm::Rms { gamma: numbers(&gamma), epsilon: epsilon as f32 };
+    in_place(x, |values| norm.apply(values, None))
+}
+
+pub(super) fn rotary(
+    x: Tensor<4>,
+    cosines: Tensor<2>,
+    sines: Tensor<2>,
+    pairs: super::RotaryPairs,
+) -> Tensor<4> {
+    let pairs = match pairs {
+        super::RotaryPairs::Halves => RotaryPairs::Halves,
+        super::RotaryPairs::Neighbours => RotaryPairs::Neighbours,
+    };
     let [_, _, heads, size] = x.dims();
     let (cosines, sines) = (contiguous(primitive(cosines)), contiguous(primitive(sines)));
     let (cosines, sines) = (numbers(&cosines), numbers(&sines));
-    in_place(x, |values| burnpipe_kernels::rotate(values, heads, size, cosines, sines, RotaryPairs::Halves))
+    in_place(x, |values| burnpipe_kernels::rotate(values, heads, size, cosines, sines, pairs))
 }
 
 pub(super) fn softmax<const D: usize>(x: Tensor<D>) -> Tensor<D> {
@@ -135,6 +150,7 @@ pub(super) fn attention(
     });
     let options = AttentionOptions {
         scale: scope.scale.map_or_else(|| 1.0 / (size as f32).sqrt(), |scale| scale as f32),
+        soft_cap: scope.soft_cap.map(|cap| cap as f32),
         bias: bias.as_ref().map(|bias| {
             let [batch_stride, head_stride, query_stride] = strides(bias);
             ScoreBias { values: from_start(bias), batch_stride, head_stride, query_stride }
@@ -158,6 +174,35 @@ pub(super) fn attention(
     let answer = burnpipe_kernels::attention(view(&query), view(&key), view(&value), shape, &options);
     let answer: Tensor<4> = tensor(answer, [batch, queries, heads, value_size]);
     answer.swap_dims(1, 2)
+}
+
+/// The numbers of a tensor on the CPU, side by side.
+pub(crate) struct CpuNumbers(FlexTensor);
+
+impl CpuNumbers {
+    pub(crate) fn new<const D: usize>(x: Tensor<D>) -> Self {
+        Self(contiguous(primitive(x)))
+    }
+}
+
+impl std::ops::Deref for CpuNumbers {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        numbers(&self.0)
+    }
+}
+
+/// Attention of new tokens, `[1, tokens, heads, size]`, to their texts in a cache: `[1, tokens, heads, value size]`.
+pub(crate) fn attend_cached(
+    query: Tensor<4>,
+    value_size: usize,
+    attention: &CachedAttention<'_>,
+    texts: &[CachedText<'_>],
+) -> Tensor<4> {
+    let [rows, tokens, heads, _] = query.dims();
+    let answer = attention.answer(&CpuNumbers::new(query), texts);
+    tensor(answer, [rows, tokens, heads, value_size])
 }
 
 #[expect(clippy::expect_used, reason = "`takes` has seen the device")]

@@ -19,9 +19,9 @@ mod distances;
 mod rotary;
 
 #[cfg(feature = "flex")]
-pub(crate) use cpu::pack;
+pub(crate) use cpu::{CpuNumbers, attend_cached, pack, takes as on_cpu};
 pub use distances::{DistanceScores, Distances};
-pub use rotary::{RotaryAngles, rotary};
+pub use rotary::{RotaryAngles, RotaryPairs, rotary};
 
 /// Whether linear layers there pack their weights, and may hold them in half precision.
 pub(crate) fn packs(placement: &Placement) -> bool {
@@ -139,6 +139,22 @@ pub fn layer_norm<const D: usize>(
     })
 }
 
+/// `x / sqrt(mean of x^2 + epsilon) * gamma` over the last dimension, in f32 whatever the type of `x`.
+///
+/// # Shapes
+///
+/// - `x`: `[.., size]`, `gamma`: `[size]`
+pub fn rms_norm<const D: usize>(x: Tensor<D>, gamma: Tensor<1>, epsilon: f64) -> Tensor<D> {
+    #[cfg(feature = "flex")]
+    if cpu::takes(&x) {
+        return cpu::rms_norm(x, gamma, epsilon);
+    }
+    in_f32(x, |x| {
+        let mean = x.clone().square().mean_dim(D - 1);
+        x / (mean + epsilon).sqrt() * gamma.cast(FloatDType::F32).unsqueeze::<D>()
+    })
+}
+
 /// Softmax over the last dimension, in f32 whatever the type of `x`.
 pub fn softmax<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     #[cfg(feature = "flex")]
@@ -199,6 +215,8 @@ pub struct AttentionScope {
     pub window: Option<usize>,
     /// What scores are multiplied by; `1 / sqrt(size)` unless said.
     pub scale: Option<f64>,
+    /// Scores go through `cap * tanh(score / cap)` after the scale and before any bias.
+    pub soft_cap: Option<f64>,
     /// Where each of several texts ends that lie in one row, the last at its end: a token sees its own
     /// text only.
     pub texts: Option<Arc<[usize]>>,
@@ -239,8 +257,8 @@ pub fn attention(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, scope: &Att
         let far = far_keys(window, queries, keys, &query.device()).expand(shape);
         hidden = Some(hidden.map_or(far.clone(), |hidden| hidden.bool_or(far)));
     }
-    if matches!(query.dtype(), DType::F16 | DType::BF16) {
-        return attention_in_half(query, key, value, hidden, scope);
+    if matches!(query.dtype(), DType::F16 | DType::BF16) || scope.soft_cap.is_some() {
+        return attention_by_products(query, key, value, hidden, scope);
     }
     // The scale goes into the query: given as an option it keeps CubeCL from its flash kernel.
     let query = match scope.scale {
@@ -294,8 +312,9 @@ fn attention_by_text(
     Tensor::cat(answers.collect(), 2)
 }
 
-/// Attention with products in 16 bits and scores in f32, which Burn's own leaves in 16 bits.
-fn attention_in_half(
+/// Attention by single operations, with scores in f32: Burn's own leaves them in 16 bits where the products are,
+/// and its kernels know no cap of scores.
+fn attention_by_products(
     query: Tensor<4>,
     key: Tensor<4>,
     value: Tensor<4>,
@@ -307,6 +326,9 @@ fn attention_in_half(
     // Scaled before the product, whose numbers could pass the largest of f16.
     let query = query * scope.scale.unwrap_or_else(|| 1.0 / (size as f64).sqrt());
     let mut scores = query.matmul(key.swap_dims(2, 3)).cast(FloatDType::F32);
+    if let Some(cap) = scope.soft_cap {
+        scores = (scores / cap).tanh() * cap;
+    }
     if let Some(bias) = &scope.bias {
         scores = scores + bias.clone().cast(FloatDType::F32);
     }

@@ -1,0 +1,150 @@
+//! The next tokens of several texts, as a decoder runs them.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use burnpipe_core::{Error, ErrorKind, Result};
+
+use crate::{KvCache, TokenBatch};
+
+/// Tokens that come after what a [`KvCache`] holds of their texts, one text after the other in a single row.
+///
+/// Nothing is filled up: a whole prompt runs beside the single tokens of other texts.
+#[derive(Clone, Debug)]
+pub struct TokenStep {
+    input_ids: Vec<i32>,
+    texts: Vec<StepText>,
+}
+
+/// The new tokens of one text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepText {
+    /// The text's row in the cache.
+    pub row: usize,
+    /// Tokens that the cache holds.
+    pub past: usize,
+    /// Where its new tokens lie among all.
+    pub new: Range<usize>,
+}
+
+impl StepText {
+    /// How many tokens the text has with the new ones.
+    pub fn tokens(&self) -> usize {
+        self.past + self.new.len()
+    }
+}
+
+impl TokenStep {
+    /// New tokens of some of the cache's rows, each named once.
+    ///
+    /// # Errors
+    ///
+    /// When there is no token at all.
+    pub fn new<'a>(texts: impl IntoIterator<Item = (usize, &'a [u32])>, cache: &KvCache) -> Result<Self> {
+        let mut step = Self { input_ids: Vec::new(), texts: Vec::new() };
+        for (row, tokens) in texts {
+            let start = step.input_ids.len();
+            step.input_ids.extend(tokens.iter().map(|&id| i32::try_from(id).unwrap_or(-1)));
+            let new = start..step.input_ids.len();
+            if !new.is_empty() {
+                step.texts.push(StepText { row, past: cache.length(row), new });
+            }
+        }
+        if step.input_ids.is_empty() {
+            let message = "the text has no tokens; with `add_special_tokens: false` it must not be empty";
+            return Err(Error::new(ErrorKind::Input, message));
+        }
+        Ok(step)
+    }
+
+    /// Whole texts, for heads that read a text once, and an empty cache with a row for each.
+    pub fn whole(batch: &TokenBatch, mut cache: KvCache) -> (Self, KvCache) {
+        let texts: Vec<StepText> = (0..)
+            .zip(batch.texts())
+            .map(|(row, text)| StepText { row, past: 0, new: text.clone() })
+            .collect();
+        cache.select(&vec![None; texts.len()]);
+        (Self { input_ids: batch.ids().to_vec(), texts }, cache)
+    }
+
+    /// The texts that have new tokens.
+    pub fn texts(&self) -> &[StepText] {
+        &self.texts
+    }
+
+    /// How many new tokens there are.
+    pub fn tokens(&self) -> usize {
+        self.input_ids.len()
+    }
+
+    /// Tokens of the longest text, the new ones included.
+    pub fn longest(&self) -> usize {
+        self.texts.iter().map(StepText::tokens).max().unwrap_or(0)
+    }
+
+    /// The position of every new token in its own text, from 0.
+    pub fn positions(&self) -> Vec<i32> {
+        self.texts.iter().flat_map(|text| text.past as i32..text.tokens() as i32).collect()
+    }
+
+    /// Where each text ends, if nothing of any was run before.
+    pub(crate) fn ends_of_whole_texts(&self) -> Option<Arc<[usize]>> {
+        let whole = self.texts.iter().all(|text| text.past == 0);
+        whole.then(|| self.texts.iter().map(|text| text.new.end).collect())
+    }
+
+    /// The ids of the new tokens.
+    pub fn ids(&self) -> &[i32] {
+        &self.input_ids
+    }
+
+    /// The ids on a device: `[1, tokens]`.
+    pub fn input_ids(&self, device: &Device) -> Tensor<2, Int> {
+        self.to_device(self.input_ids.clone(), device)
+    }
+
+    /// Numbers that a model derived from this step, one per token: `[1, tokens]`.
+    pub fn to_device(&self, ids: Vec<i32>, device: &Device) -> Tensor<2, Int> {
+        let shape = [1, ids.len()];
+        Tensor::from_data(TensorData::new(ids, shape), (device, DType::I32))
+    }
+
+    /// Checks that a model with this many token ids and positions can take the tokens.
+    ///
+    /// # Errors
+    ///
+    /// When a text is too long for the model, or the tokenizer is not the model's.
+    pub fn check(&self, vocabulary: usize, positions: Option<usize>) -> Result<()> {
+        if let Some(positions) = positions.filter(|&positions| self.longest() > positions) {
+            let longest = self.longest();
+            let message = format!(
+                "the text has {longest} tokens and the model takes at most {positions}; shorten the prompt, ask for fewer `max_new_tokens`, or say `handle_long_generation: \"hole\"`"
+            );
+            return Err(Error::new(ErrorKind::Input, message));
+        }
+        let past = |&&id: &&i32| usize::try_from(id).map_or(true, |id| id >= vocabulary);
+        match self.input_ids.iter().find(past) {
+            None => Ok(()),
+            Some(id) => {
+                let message = format!(
+                    "token id {id} is past the model's {vocabulary} ids; tokenizer and model do not belong together"
+                );
+                Err(Error::new(ErrorKind::Tokenizer, message))
+            }
+        }
+    }
+
+    /// The vectors of chosen new tokens: `[positions, size]` of `[1, tokens, size]`.
+    pub fn select(&self, states: Tensor<3>, positions: &[usize]) -> Tensor<2> {
+        let [_, tokens, size] = states.dims();
+        let states = states.reshape([tokens, size]);
+        if positions.len() == tokens {
+            return states;
+        }
+        let positions: Vec<i32> = positions.iter().map(|&position| position as i32).collect();
+        let positions = TensorData::new(positions.clone(), [positions.len()]);
+        let positions: Tensor<1, Int> = Tensor::from_data(positions, (&states.device(), DType::I32));
+        states.select(0, positions)
+    }
+}
