@@ -152,7 +152,7 @@ def contrastive(model: Toy, prompt: list[int], alpha: float, top_k: int, most: i
 
 
 PROMPTS = [[3, 7, 4], [5], [8, 9, 8, 9, 8], [16, 2, 11, 6, 11, 6], [10, 12]]
-EOS: list[Any] = [1, [1, 2], None, [6, 1, 14]]
+EOS: list[Any] = [1, [1, 2], None, [6, 1, 14], [16, 2, 5, 12, 18, 9]]
 
 
 def cases() -> list[dict[str, Any]]:
@@ -162,7 +162,7 @@ def cases() -> list[dict[str, Any]]:
         beside = {key: parameters.pop(key) for key in ("count_penalty", "stop_pair", "assistant", "negative", "steps", "memoryless") if key in parameters}
         parameters.setdefault("max_new_tokens", 12)
         parameters["eos_token_id"] = EOS[eos]
-        parameters["pad_token_id"] = PAD
+        parameters.setdefault("pad_token_id", PAD)
         out.append({"prompt": PROMPTS[prompt], "parameters": parameters, **beside})
 
     for prompt in range(5):
@@ -195,6 +195,19 @@ def cases() -> list[dict[str, Any]]:
                 add(prompt, len(out) % 4, num_beams=beams, num_beam_groups=groups, early_stopping=early_stopping,
                     diversity_penalty=diversity_penalty, num_return_sequences=min(3, beams),
                     length_penalty=1.0 + diversity_penalty / 2, count_penalty=0.7, max_new_tokens=10)
+
+    # Groups that are done are filled with padding, which others are charged for: here the end.
+    for prompt in range(5):
+        for beams, groups in ((4, 2), (6, 3)):
+            add(prompt, prompt % 2, num_beams=beams, num_beam_groups=groups, diversity_penalty=1.5, pad_token_id=None,
+                early_stopping=prompt < 3, num_return_sequences=4)
+
+    # Many ends, so that more of the best continuations end.
+    for prompt in range(5):
+        add(prompt, 4, num_beams=2, num_return_sequences=2)
+        add(prompt, 4, num_beams=4, num_return_sequences=4, length_penalty=2.0)
+        add(prompt, 4, num_beams=4, num_beam_groups=2, diversity_penalty=0.5, num_return_sequences=3)
+        add(prompt, 4, num_beams=3, force_words_ids=[[4, 3]], num_return_sequences=2, length_penalty=2.0)
 
     # Words that must be made.
     words: list[Any] = [
@@ -258,8 +271,10 @@ def rounded(values: torch.Tensor) -> list[float]:
     return [float(f"{max(value, -1e30):.6g}") for value in values.tolist()]
 
 
-def stripped(tokens: list[int]) -> list[int]:
-    while tokens and tokens[-1] in (PAD, -1):
+def stripped(tokens: list[int], eos: Any) -> list[int]:
+    """Without padding, which may be the first end too."""
+    first = eos[0] if isinstance(eos, list) else eos
+    while tokens and (tokens[-1] in (PAD, -1) or tokens[-2:] == [first, first]):
         tokens = tokens[:-1]
     return tokens
 
@@ -299,7 +314,7 @@ def run(case: dict[str, Any], model: Toy, assistant: Toy) -> dict[str, Any]:
         # Where too few beams have all words, Python cannot give scores.
         assert "force_words_ids" in given
         output = model.generate(ids, **given, return_dict_in_generate=True)
-    case["sequences"] = [stripped(row[len(prompt) :]) for row in output.sequences.tolist()]
+    case["sequences"] = [stripped(row[len(prompt) :], given["eos_token_id"]) for row in output.sequences.tolist()]
     if output.get("sequences_scores") is not None:
         case["sequences_scores"] = rounded(output.sequences_scores)
     if case.get("assistant") or "prompt_lookup_num_tokens" in given:

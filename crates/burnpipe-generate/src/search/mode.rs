@@ -96,7 +96,7 @@ fn method(config: &GenerationConfig, context: &SearchContext) -> Method {
     Method::Sample
 }
 
-/// What `GenerationConfig.validate` and the methods themselves refuse.
+/// What `GenerationConfig.validate` refuses; what one method alone asks for is in its file.
 fn validate(config: &GenerationConfig) -> Result<()> {
     let refuse = |message: &str| Err(Error::new(ErrorKind::Parameter, message));
     if config.max_new_tokens == Some(0) {
@@ -105,9 +105,22 @@ fn validate(config: &GenerationConfig) -> Result<()> {
     if config.num_beams == 0 || config.num_return_sequences == 0 {
         return refuse("`num_beams` and `num_return_sequences` must be at least 1");
     }
-    if config.num_return_sequences > 1 && config.num_beams == 1 && !config.do_sample {
+    if config.num_beams == 1 {
+        if config.num_return_sequences > 1 && !config.do_sample {
+            return refuse(
+                "greedy search gives one answer: `num_return_sequences` needs `do_sample` or `num_beams`",
+            );
+        }
+        return Ok(());
+    }
+    if config.num_return_sequences > config.num_beams {
+        return refuse("`num_return_sequences` must not be above `num_beams`");
+    }
+    let groups = config.diversity_penalty != 0.0 || config.num_beam_groups != 1;
+    let apart = config.diversity_penalty > 0.0 && config.num_beam_groups > 1;
+    if groups && config.force_words_ids.is_none() && (config.do_sample || !apart) {
         return refuse(
-            "`num_return_sequences` above 1 needs `do_sample` or as many beams: greedy search gives one",
+            "groups of beams need `num_beam_groups` above 1 and `diversity_penalty` above 0, and no `do_sample`",
         );
     }
     Ok(())

@@ -1,7 +1,8 @@
 //! Every decoding method against `generate()` of transformers 4.56.2 on a toy model.
 
-use crate::toy::{Case, Goldens, drain, goldens};
 use burnpipe_generate::Decoder;
+
+use crate::toy::{Case, Goldens, drain, goldens};
 
 #[test]
 fn greedy() {
