@@ -276,6 +276,10 @@ def short_text_cases(model_type: str, *, pairs: bool = True) -> list[Case]:
     return cases
 
 
+# For models that take the last token that is no padding.
+PADDED_TEXTS = Case("padded", MIXED[:6], {"padding": "max_length", "truncation": True, "max_length": 30, "top_k": None})
+
+
 def pair_cases() -> list[Case]:
     """What rerankers and other models of pairs are asked: many pairs, in each of the shapes they may have."""
     pairs: list[Any] = [{"text": MIXED[7], "text_pair": text} for text in MIXED] + [*PAIRS, LONG_PAIR]
@@ -664,4 +668,254 @@ def short_zero_shot_cases() -> list[Case]:
         Case("default", MIXED[:8], {"candidate_labels": labels}),
         Case("multi_label", MIXED[:3], {"candidate_labels": labels, "multi_label": True}),
         Case("template", MIXED[2:5], {"candidate_labels": "Essen, Reise", "hypothesis_template": "Das ist {}."}),
+    ]
+
+
+# Prompts of very mixed lengths, some of more tokens than any sliding window, one with spaces that decoding cleans up.
+PROMPTS: list[str] = [
+    "Sarah lives in Paris.",
+    "The quick brown fox",
+    "Angela Merkel visited the United Nations in New York, and then the president of France called her",
+    "x",
+    "I love this movie, it was really",
+    "我爱北京",
+    "Don 't say hello , it is n't polite . Der schnelle braune Fuchs",
+    "10:30 😀",
+    "What is the capital of Germany? The capital of Germany is Berlin. What is the capital of France?",
+    "Москва большой",
+]
+CHATS: list[list[dict[str, str]]] = [
+    [{"role": "user", "content": "What is the capital of Germany?"}],
+    [
+        {"role": "system", "content": "Answer in one word."},
+        {"role": "user", "content": " Hi! "},
+        {"role": "assistant", "content": "Hello"},
+        {"role": "user", "content": "Where is Köln?"},
+    ],
+    [{"role": "user", "content": "Who is Sarah?"}, {"role": "assistant", "content": "Sarah Connor is"}],
+]
+
+
+def greedy(name: str, inputs: list[Any], error: bool = False, **params: Any) -> Case:
+    """A case without sampling, of 8 new tokens unless `params` says otherwise."""
+    if "max_new_tokens" not in params:
+        params["max_new_tokens"] = 8
+    return Case(name, inputs, {"do_sample": False, **params}, error)
+
+
+def text_generation_cases(
+    seen: list[int], word: list[int], other: list[int], eos: int, stop: str
+) -> list[Case]:
+    """Everything that the call of text-generation takes.
+
+    `seen`: ids that greedy search gives for the prompts; `word` and `other`: ids of two words of two tokens or more;
+    `stop`: a text one of whose tokens is given.
+    The context should be about 96 tokens, and the tokenizer's model_max_length 40.
+    """
+    few, one = PROMPTS[:4], PROMPTS[:1]
+    beams: dict[str, Any] = {"num_beams": 3, "max_new_tokens": 6}
+    cases = [
+        greedy("greedy", PROMPTS),
+        greedy("greedy_16", PROMPTS, max_new_tokens=16),
+        greedy("one_token", few, max_new_tokens=1),
+        greedy("unicode", UNICODE[:6], max_new_tokens=5),
+        greedy("empty_prompt", [""]),
+        greedy("blank_prompts", [" ", "\n", "  \t "]),
+        greedy("empty_among_others", ["Hi", "", "x"], max_new_tokens=4),
+        greedy("special_tokens", ["Hi<|endoftext|>there", "<|endoftext|>"], max_new_tokens=4),
+        greedy("special_tokens_kept", ["Hi<|endoftext|>there"], max_new_tokens=4, skip_special_tokens=False),
+        greedy("no_inputs", [], error=True),
+        # What is returned.
+        greedy("full_text", few, return_full_text=True),
+        greedy("new_text", PROMPTS, return_full_text=False),
+        greedy("return_text", few, return_text=True),
+        greedy("return_text_false", one, return_text=False),
+        greedy("tensors", few, return_tensors=True),
+        # Whatever the value is, it asks for them.
+        greedy("tensors_false", one, return_tensors=False),
+        greedy("tensors_empty_prompt", [""], return_tensors=True),
+        greedy("full_text_and_text", one, error=True, return_full_text=True, return_text=True),
+        greedy("full_text_and_tensors", one, error=True, return_full_text=False, return_tensors=True),
+        greedy("text_and_tensors", one, error=True, return_text=True, return_tensors=True),
+        greedy("no_clean_up", PROMPTS[5:], clean_up_tokenization_spaces=False),
+        greedy("new_text_no_clean_up", PROMPTS[5:], clean_up_tokenization_spaces=False, return_full_text=False),
+        greedy("new_text_clean_up", PROMPTS[5:], clean_up_tokenization_spaces=True, return_full_text=False),
+        # The prompt.
+        greedy("prefix", few, prefix="Angela Merkel: "),
+        greedy("prefix_new_text", few, prefix="München ", return_full_text=False),
+        greedy("prefix_empty", one, prefix=""),
+        greedy("prefix_max_length", one, prefix="Hi there ", max_new_tokens=None, max_length=30),
+        greedy("prefix_min_length", one, prefix="Hi there ", min_length=22, eos_token_id=seen),
+        greedy("add_special_tokens", few, add_special_tokens=True),
+        greedy("truncation_max_length", PROMPTS, truncation=True, max_length=9),
+        greedy("truncation_default_limit", PROMPTS, truncation=True),
+        greedy("encode_kwargs", PROMPTS, tokenizer_encode_kwargs={"truncation": True, "max_length": 5}),
+        greedy("padding_max_length", few, padding="max_length", max_length=20, pad_token_id=0, error=True),
+        greedy("hole", PROMPTS, handle_long_generation="hole"),
+        greedy("hole_max_length", PROMPTS[:2], handle_long_generation="hole", max_new_tokens=None, max_length=20, error=True),
+        greedy("hole_30", PROMPTS[:3], handle_long_generation="hole", max_new_tokens=30),
+        greedy("hole_too_wide", one, handle_long_generation="hole", max_new_tokens=40, error=True),
+        greedy("hole_unknown", one, handle_long_generation="cut", error=True),
+        # Lengths and ends.
+        greedy("max_length", PROMPTS[:2], max_new_tokens=None, max_length=20),
+        greedy("max_length_beaten", PROMPTS[:2], max_new_tokens=4, max_length=20),
+        greedy("max_length_too_short", PROMPTS[2:3], max_new_tokens=None, max_length=20, error=True),
+        greedy("max_new_tokens_0", one, max_new_tokens=0, error=True),
+        greedy("over_the_context", PROMPTS[2:3], max_new_tokens=60, error=True),
+        greedy("eos", PROMPTS, eos_token_id=seen[0], max_new_tokens=10),
+        greedy("eos_several", PROMPTS, eos_token_id=seen, max_new_tokens=10),
+        greedy("eos_several_tensors", few, eos_token_id=seen, max_new_tokens=10, return_tensors=True),
+        greedy("eos_null", few, eos_token_id=None),
+        greedy("min_new_tokens", PROMPTS, eos_token_id=seen, min_new_tokens=3),
+        greedy("min_length", PROMPTS, eos_token_id=seen, min_length=18),
+        greedy("min_over_max", one, eos_token_id=seen, min_new_tokens=12, max_new_tokens=4),
+        greedy("forced_eos", few, forced_eos_token_id=eos, max_new_tokens=4, return_tensors=True),
+        greedy("forced_eos_several", one, forced_eos_token_id=[eos, seen[0]], max_new_tokens=4, return_tensors=True),
+        greedy("forced_bos", ["x", "Hi there"], forced_bos_token_id=seen[0], max_new_tokens=4, return_tensors=True),
+        # Every token of it ends the text.
+        greedy("stop_sequence", PROMPTS, stop_sequence=stop, max_new_tokens=10),
+        greedy("stop_sequence_beats_eos", PROMPTS, stop_sequence=stop, eos_token_id=seen[1], max_new_tokens=10),
+        # Scores changed.
+        greedy("repetition_penalty", PROMPTS, repetition_penalty=1.4),
+        greedy("repetition_reward", few, repetition_penalty=0.7),
+        greedy("repetition_penalty_0", one, repetition_penalty=0.0, error=True),
+        greedy("no_repeat_1", PROMPTS, no_repeat_ngram_size=1),
+        greedy("no_repeat_2", PROMPTS, no_repeat_ngram_size=2, max_new_tokens=16),
+        greedy("no_repeat_negative", one, no_repeat_ngram_size=-2),
+        greedy("encoder_repetition_penalty", PROMPTS, encoder_repetition_penalty=2.0),
+        greedy("encoder_no_repeat_2", PROMPTS, encoder_no_repeat_ngram_size=2),
+        greedy("bad_words", PROMPTS, bad_words_ids=[[seen[0]], [seen[1]], word, [eos]]),
+        greedy("bad_words_flat", one, bad_words_ids=[seen[0], seen[1]], error=True),
+        greedy("bad_words_empty", one, bad_words_ids=[], error=True),
+        greedy("suppress", PROMPTS, suppress_tokens=seen),
+        greedy("begin_suppress", PROMPTS, begin_suppress_tokens=seen),
+        greedy("sequence_bias", PROMPTS, sequence_bias=[[[seen[0]], -6.0], [word[:2], 9.5], [word[:1], 4.0]]),
+        greedy("sequence_bias_empty", one, sequence_bias=[], error=True),
+        greedy("exponential_decay", PROMPTS, exponential_decay_length_penalty=[2, 1.6], max_new_tokens=12, return_tensors=True),
+        greedy("renormalize", few, renormalize_logits=True),
+        greedy("remove_invalid", few, remove_invalid_values=True),
+        greedy("guidance", PROMPTS, guidance_scale=1.7),
+        greedy("guidance_no_cache", few, guidance_scale=1.7, use_cache=False),
+        greedy("guidance_1", one, guidance_scale=1.0),
+        greedy("several_together", PROMPTS, repetition_penalty=1.3, no_repeat_ngram_size=2, suppress_tokens=seen[:1], min_new_tokens=2),
+        greedy("no_cache", few, use_cache=False),
+        greedy("low_memory", few, low_memory=True),
+        greedy("temperature_ignored", few, temperature=0.3, top_k=5, top_p=0.5),
+        # Sampling that leaves one token to take.
+        *(
+            Case(f"sample_{name}", few, {"max_new_tokens": 8, **params})
+            for name, params in {
+                "top_k_1": {"top_k": 1},
+                "top_p": {"top_p": 1e-6, "top_k": 0},
+                "min_p": {"min_p": 1.0},
+                "typical": {"typical_p": 1e-6, "temperature": 1.9, "top_k": None},
+                "epsilon": {"epsilon_cutoff": 0.9999},
+                "eta": {"eta_cutoff": 0.9999, "temperature": 1e-3},
+                "cold": {"do_sample": True, "temperature": 1e-5},
+                "penalty": {"top_k": 1, "repetition_penalty": 1.5, "num_return_sequences": 2},
+                "temperature_0": {"temperature": 0.0, "do_sample": False},
+            }.items()
+        ),
+        # Several beams.
+        greedy("beams", PROMPTS, **beams),
+        greedy("beams_2_of_3", PROMPTS, num_return_sequences=2, **beams),
+        greedy("beams_4_of_4", few, num_beams=4, num_return_sequences=4, return_full_text=False),
+        greedy("beams_tensors", few, num_return_sequences=2, return_tensors=True, eos_token_id=seen[:2], **beams),
+        greedy("beams_eos", PROMPTS, eos_token_id=seen, num_return_sequences=3, **beams),
+        greedy("beams_early", PROMPTS, eos_token_id=seen, early_stopping=True, num_return_sequences=2, **beams),
+        greedy("beams_never", PROMPTS, eos_token_id=seen, early_stopping="never", num_return_sequences=2, **beams),
+        greedy("beams_never_long", few, eos_token_id=seen, early_stopping="never", length_penalty=1.5, **beams),
+        greedy("beams_early_unknown", one, early_stopping="soon", error=True, **beams),
+        greedy("beams_short", PROMPTS, eos_token_id=seen, length_penalty=-1.0, num_return_sequences=2, **beams),
+        greedy("beams_long", PROMPTS, eos_token_id=seen, length_penalty=2.5, num_return_sequences=2, **beams),
+        greedy("beams_length_penalty_0", few, eos_token_id=seen, length_penalty=0.0, num_return_sequences=2, **beams),
+        greedy("beams_min_new_tokens", few, eos_token_id=seen, min_new_tokens=4, **beams),
+        greedy("beams_repetition_penalty", few, repetition_penalty=1.4, **beams),
+        greedy("beams_no_repeat", few, no_repeat_ngram_size=1, **beams),
+        greedy("beams_bad_words", few, bad_words_ids=[seen[:1], word], **beams),
+        greedy("beams_renormalize", few, renormalize_logits=True, repetition_penalty=1.4, **beams),
+        greedy("beams_forced_eos", few, forced_eos_token_id=eos, return_tensors=True, **beams),
+        greedy("beams_stop_sequence", few, stop_sequence=stop, **beams),
+        greedy("beams_prefix_hole", PROMPTS[1:3], prefix="Hi ", handle_long_generation="hole", **beams),
+        greedy("beams_no_cache", few[:2], use_cache=False, **beams),
+        greedy("beams_guidance", few[:2], guidance_scale=1.5, **beams),
+        greedy("beams_empty_prompt", [""], num_return_sequences=2, **beams),
+        greedy("beams_too_many_returned", one, num_return_sequences=4, error=True, **beams),
+        greedy("one_beam_two_returned", one, num_return_sequences=2, error=True),
+        greedy("beams_0", one, num_beams=0, error=True),
+        # Groups of them.
+        greedy("groups", PROMPTS, num_beams=4, num_beam_groups=2, diversity_penalty=0.8, max_new_tokens=6),
+        greedy("groups_returned", few, num_beams=6, num_beam_groups=3, diversity_penalty=2.0, num_return_sequences=4),
+        greedy("groups_of_one", few, num_beams=3, num_beam_groups=3, diversity_penalty=1.5, num_return_sequences=3),
+        greedy(
+            "groups_eos",
+            few,
+            num_beams=4,
+            num_beam_groups=2,
+            diversity_penalty=0.5,
+            eos_token_id=seen,
+            num_return_sequences=2,
+            early_stopping=True,
+        ),
+        greedy("groups_odd", one, num_beams=3, num_beam_groups=2, diversity_penalty=0.8, error=True),
+        greedy("groups_alike", one, num_beams=4, num_beam_groups=2, error=True),
+        greedy("groups_sampled", one, num_beams=4, num_beam_groups=2, diversity_penalty=0.8, do_sample=True, error=True),
+        # Words that must be there.
+        greedy("force_word", PROMPTS, num_beams=3, force_words_ids=[word]),
+        greedy("force_two_words", few, num_beams=4, force_words_ids=[word, other], max_new_tokens=10),
+        greedy("force_one_of", few, num_beams=4, force_words_ids=[[word, other]], num_return_sequences=2),
+        greedy("force_both_kinds", few[:2], num_beams=4, force_words_ids=[seen[:1], [word, other]], max_new_tokens=10),
+        greedy("force_word_eos", few, num_beams=3, force_words_ids=[word], eos_token_id=seen, max_new_tokens=10),
+        greedy("force_one_beam", one, force_words_ids=[word], error=True),
+        greedy("force_nothing", one, num_beams=3, force_words_ids=[], error=True),
+        greedy("force_sampled", one, num_beams=3, force_words_ids=[word], do_sample=True, error=True),
+        # The prompt's own words as guesses: the same as greedy search.
+        greedy("prompt_lookup", PROMPTS, prompt_lookup_num_tokens=3, max_new_tokens=16),
+        greedy("prompt_lookup_ngram", few, prompt_lookup_num_tokens=2, max_matching_ngram_size=1, max_new_tokens=16),
+        greedy("prompt_lookup_eos", few, prompt_lookup_num_tokens=4, eos_token_id=seen, max_new_tokens=16),
+        greedy("unknown_parameter", one, max_tokens=5, error=True),
+    ]
+    return cases
+
+
+def chat_cases() -> list[Case]:
+    """Chats as inputs of text-generation, for tokenizers with a chat template."""
+    prefilled = CHATS[2:]
+    return [
+        greedy("chats", CHATS),
+        greedy("chats_new_text", CHATS, return_full_text=False),
+        greedy("chats_tensors", CHATS, return_tensors=True, max_new_tokens=3),
+        greedy("chats_beams", CHATS[:2], num_beams=3, num_return_sequences=2, max_new_tokens=5),
+        greedy("chats_specials_kept", CHATS, skip_special_tokens=False, max_new_tokens=4),
+        greedy("chats_continued", prefilled, continue_final_message=True),
+        greedy("chats_continued_new_text", prefilled, continue_final_message=True, return_full_text=False),
+        greedy("chats_not_continued", prefilled, continue_final_message=False),
+        greedy("chats_user_continued", CHATS[:1], continue_final_message=True),
+        greedy("chats_prefix_ignored", CHATS[:1], prefix="Hi there "),
+        greedy("chats_add_special_tokens", CHATS[:1], add_special_tokens=True),
+        greedy("chats_truncated", CHATS, truncation=True, max_length=12, max_new_tokens=4),
+        greedy("chats_hole", CHATS, handle_long_generation="hole", max_new_tokens=12),
+        greedy("chat_without_content", [[{"role": "user"}]], error=True),
+        greedy("chat_without_role", [[{"content": "Hi"}]], error=True),
+        greedy("chat_empty", [[]], error=True),
+    ]
+
+
+def short_chat_cases() -> list[Case]:
+    """For checkpoints whose chat template is their family's."""
+    return [
+        greedy("chats", CHATS[:1] + CHATS[2:]),
+        greedy("chats_tensors", CHATS[:1] + CHATS[2:], return_tensors=True, max_new_tokens=3),
+        greedy("chats_new_text", CHATS[:1] + CHATS[2:], return_full_text=False, max_new_tokens=5),
+    ]
+
+
+def short_text_generation_cases() -> list[Case]:
+    """For checkpoints that vary the model rather than the task text-generation."""
+    return [
+        greedy("greedy", PROMPTS),
+        greedy("greedy_20", PROMPTS[:4], max_new_tokens=20, return_full_text=False),
+        greedy("tensors", PROMPTS[4:6], return_tensors=True, max_new_tokens=4),
+        greedy("beams", PROMPTS[1:5], num_beams=3, num_return_sequences=2, max_new_tokens=6),
+        greedy("no_cache", PROMPTS[:3], use_cache=False, max_new_tokens=12),
     ]

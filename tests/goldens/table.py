@@ -9,6 +9,7 @@ from typing import Any, Callable
 from cases import Case
 
 FEATURES = "feature-extraction"
+GENERATION = "text-generation"
 MASKS = "fill-mask"
 QUESTIONS = "question-answering"
 TABLES = "table-question-answering"
@@ -38,6 +39,8 @@ class Checkpoint:
     head_std: float = 0.4
     inner_std: float | None = None  # of the layer before the activation
     spread: float = 1.8  # of the scores before softmax
+    decoder: bool = False  # its weights and ids are made as a language model's
+    quiet: tuple[int, int] = (0, 0)  # the ids of a decoder that come up less often
     rewrite: list[Callable[[Path], None]] = field(default_factory=list)  # run on the finished folder
     same_as: str | None = None  # a checkpoint whose answers must be these
 
@@ -51,6 +54,8 @@ CHECKPOINTS: list[Checkpoint] = []
 # Seeds with which no case is fragile, where the first one tried was not good.
 SEEDS: dict[str, int] = {
     "bert-ner-cased-relative-key": 3,
+    "gpt2-sentiment": 4,
+    "llama-ner": 3,
     "modernbert-ner": 4,
     "modernbert-ner-biases": 3,
     "modernbert-questions": 2,
@@ -78,6 +83,11 @@ def add(name: str, task: str, cases: list[Case], *, model_type: str | None = Non
         model_type = next(t for t in ("xlm-roberta", "distilbert", "roberta", "bert") if name.startswith(t))
     seed = SEEDS.get(name, fields.pop("seed", 1))
     CHECKPOINTS.append(Checkpoint(name, model_type, task, cases, seed=seed, **fields))
+
+
+def decoder(name: str, task: str, cases: list[Case], **fields: Any) -> None:
+    """A line of the table for a language model."""
+    add(name, task, cases, **{"decoder": True, "std": 0.45, "head_std": 0.5, **fields})
 
 
 def like(other: str, name: str, cases: list[Case], *rewrite: Callable[[Path], None], **fields: Any) -> None:

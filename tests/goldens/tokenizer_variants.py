@@ -1,4 +1,4 @@
-"""Rewrites of a checkpoint's tokenizer files: old layouts, options in tokenizer_config.json, files that disagree."""
+"""Rewrites of a checkpoint's tokenizer files: old layouts, options in tokenizer_config.json, files that disagree. And of its config files."""
 
 from __future__ import annotations
 
@@ -107,5 +107,16 @@ def set_config(**options: Any) -> Rewrite:
             else:
                 config[key] = value
         path.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    return apply
+
+
+def generation_config(**settings: Any) -> Rewrite:
+    """Sets or (None) removes keys of generation_config.json."""
+
+    def apply(folder: Path) -> None:
+        path = folder / "generation_config.json"
+        config = {**json.loads(path.read_text(encoding="utf-8")), **settings}
+        _write(path, {key: value for key, value in config.items() if value is not None})
 
     return apply

@@ -37,6 +37,44 @@ def reinitialise(model: nn.Module, seed: int, std: float, head_std: float, inner
             parameter.copy_(value)
 
 
+def reinitialise_decoder(
+    model: nn.Module, seed: int, std: float, head_std: float, quiet: tuple[int, int]
+) -> None:
+    """Fills every parameter of a decoder by the kind of its module, for their names are too many.
+
+    Random decoders like to give one token for ever. Here no word is longer than another, embeddings are small beside what
+    the layers add (`std` is best 0.4 to 0.5), and biases small beside both. The words of the ids from `quiet[0]` to before
+    `quiet[1]` are shorter: bytes that are no text of their own come up less often.
+    """
+    kinds: dict[str, str] = {}
+    for path, module in model.named_modules():
+        kind = type(module).__name__
+        if "norm" in kind.lower():
+            # The weights of Gemma's norms are added to one.
+            kind = "norm around 0" if kind.startswith("Gemma") else "norm around 1"
+        elif isinstance(module, nn.Embedding):
+            kind = "embedding"
+        for name, _ in module.named_parameters(recurse=False):
+            kinds[f"{path}.{name}" if path else name] = kind
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in sorted(model.named_parameters()):
+            noise = torch.randn(parameter.shape, generator=generator)
+            words = name.startswith(("lm_head", "embed_out")) and noise.dim() == 2
+            if name.endswith("bias"):
+                value = 0.1 * noise
+            elif kinds[name].startswith("norm"):
+                value = float(kinds[name][-1]) + 0.3 * noise
+            elif words or kinds[name] == "embedding":
+                value = (head_std if words else 0.5) * noise * noise.shape[-1] ** 0.5 / noise.norm(dim=-1, keepdim=True)
+                value[slice(*quiet)] *= 0.6
+            elif name.startswith(("score", "classifier")):
+                value = head_std * noise
+            else:
+                value = std * noise
+            parameter.copy_(value)
+
+
 def last_layer(model: nn.Module) -> nn.Linear:
     """The layer that gives the scores, whatever the model calls it."""
     for name in ("classifier", "classification_head", "qa_outputs", "logits_proj", "score"):
@@ -65,6 +103,8 @@ def calibrate(model: nn.Module, inputs: list[dict[str, torch.Tensor]], spread: f
         mean = rows.mean(dim=0)
         scale = round(spread / float((rows - mean).std()), 2)
         last.weight.mul_(scale)
+        if last.bias is None:
+            return
         # Rounded, so that another CPU's last bits do not show.
         last.bias.mul_(scale).sub_((scale * mean * 100).round() / 100)
 

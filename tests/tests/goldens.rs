@@ -52,6 +52,11 @@ fn text_classification_equals_python() {
 }
 
 #[test]
+fn text_generation_equals_python() {
+    every_case_of("text-generation");
+}
+
+#[test]
 fn token_classification_equals_python() {
     every_case_of("token-classification");
 }

@@ -79,8 +79,9 @@ impl LanguageModel for CausalModel {
             return Ok(vec![RowScores::default(); rows.len()]);
         }
         let (states, logits) = self.forward(rows)?;
-        let (scored, wanted) =
-            rows.iter().fold((0, 0), |(scored, wanted), row| (scored + row.scored, wanted + row.hidden_states));
+        let (scored, wanted) = rows
+            .iter()
+            .fold((0, 0), |(scored, wanted), row| (scored + row.scored, wanted + row.hidden_states));
         let mut logits = logits.chunks(logits.len().checked_div(scored).unwrap_or(1).max(1));
         let mut states = states.chunks(states.len().checked_div(wanted).unwrap_or(1).max(1));
         let scores = rows.iter().map(|row| RowScores {

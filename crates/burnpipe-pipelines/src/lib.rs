@@ -13,6 +13,7 @@
 
 #![forbid(unsafe_code)]
 
+mod causal_model;
 mod feature_extraction;
 mod fill_mask;
 mod question_answering;
@@ -20,6 +21,7 @@ mod table;
 mod table_question_answering;
 mod text_classification;
 mod text_features;
+mod text_generation;
 mod token_classification;
 mod zero_shot_classification;
 
@@ -36,6 +38,10 @@ pub use table_question_answering::{
 };
 pub use text_classification::{
     FunctionToApply, Ranked, Rerank, TextClassification, TextClassificationOptions, TopK,
+};
+pub use text_generation::{
+    ChatMessage, GeneratedText, ReturnType, TextGeneration, TextGenerationFeatures, TextGenerationInput,
+    TextGenerationOptions, TextGenerationRaw,
 };
 pub use token_classification::{
     AggregationStrategy, Entity, OffsetMapping, TokenClassification, TokenClassificationFeatures,

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     FeatureExtraction, FillMask, QuestionAnswering, TableQuestionAnswering, TextClassification,
-    TokenClassification, ZeroShotClassification,
+    TextGeneration, TokenClassification, ZeroShotClassification,
 };
 
 /// Every task; alphabetic.
@@ -18,6 +18,7 @@ pub const TASKS: &[TaskRecord] = &[
     TaskRecord::of::<QuestionAnswering>(),
     TaskRecord::of::<TableQuestionAnswering>(),
     TaskRecord::of::<TextClassification>(),
+    TaskRecord::of::<TextGeneration>(),
     TaskRecord::of::<TokenClassification>(),
     TaskRecord::of::<ZeroShotClassification>(),
 ];

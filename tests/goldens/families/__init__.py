@@ -1,6 +1,9 @@
 """One file per family: its tokenizer and its checkpoints. Importing it adds them to the table; alphabetic."""
 
 from . import bart  # noqa: F401
+from . import gpt2  # noqa: F401
+from . import llama  # noqa: F401
+from . import falcon, gemma, gpt_neo, mistral, opt, phi, qwen, stablelm  # noqa: F401
 from . import albert  # noqa: F401
 from . import camembert  # noqa: F401
 from . import deberta  # noqa: F401

@@ -100,7 +100,8 @@ pub(super) const OWN_PARAMETERS: &[&str] = &[
 ];
 
 /// The parameters that go to the tokenizer; `max_length` goes to `generate()` as well.
-pub(super) const TOKENIZER_PARAMETERS: &[&str] = &["add_special_tokens", "padding", "truncation", "max_length"];
+pub(super) const TOKENIZER_PARAMETERS: &[&str] =
+    &["add_special_tokens", "padding", "truncation", "max_length"];
 
 impl TextGenerationOptions {
     /// The same options with another keyword argument of `generate()`.
@@ -164,7 +165,9 @@ impl Own {
                     Some(1) => Ok(ReturnType::NewText),
                     Some(2) => Ok(ReturnType::FullText),
                     _ => {
-                        let message = format!("parameter `return_type`: `{value}` is not 0 (tensors), 1 (new text) or 2 (full text)");
+                        let message = format!(
+                            "parameter `return_type`: `{value}` is not 0 (tensors), 1 (new text) or 2 (full text)"
+                        );
                         Err(Error::new(ErrorKind::Parameter, message))
                     }
                 };
@@ -186,7 +189,8 @@ impl Own {
             None => Ok(false),
             Some("hole") => Ok(true),
             Some(other) => {
-                let message = format!("parameter `handle_long_generation`: `{other}` is not \"hole\" or null");
+                let message =
+                    format!("parameter `handle_long_generation`: `{other}` is not \"hole\" or null");
                 Err(Error::new(ErrorKind::Parameter, message))
             }
         }

@@ -1,0 +1,203 @@
+//! `text-generation`: what follows a prompt, or an assistant's answer in a chat.
+//!
+//! - preprocess: tokenize the prompt (special tokens by the tokenizer's default), or write the chat by its
+//!   template; cut long prompts if asked;
+//! - forward: decoding by `burnpipe-generate`; texts of a batch grow side by side, and one that is done gives its
+//!   place to the next input ([`Session`]);
+//! - postprocess: the text with its prompt, without it, or the ids.
+//!
+//! Reference: `pipelines/text_generation.py` of transformers 4.56.2. Tokens are drawn from our own generator, by
+//! `seed` if one is given; the processed probabilities are Python's.
+
+mod answer;
+mod options;
+mod prompt;
+mod session;
+mod settings;
+mod stream;
+
+use std::sync::Arc;
+
+use burnpipe_core::{
+    BoxedSession, Cancellation, JsonTask, Pieces, Result, Session as _, StreamingTask, Task,
+};
+use burnpipe_generate::Generated;
+use burnpipe_nn::{BatchLayout, CausalLm, Heads};
+use burnpipe_text::Tokenizer;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+pub use options::{ReturnType, TextGenerationOptions};
+pub use prompt::{ChatMessage, TextGenerationInput};
+
+use crate::{LoadTask, TaskContext};
+use session::GenerationSession;
+use settings::GenerationDefaults;
+
+/// Continues prompts and chats.
+pub struct TextGeneration {
+    tokenizer: Tokenizer,
+    model: Arc<dyn CausalLm>,
+    layout: BatchLayout,
+    defaults: GenerationDefaults,
+}
+
+/// A prompt, ready for the model.
+#[derive(Clone, Debug)]
+pub struct TextGenerationFeatures {
+    input: TextGenerationInput,
+    /// The prompt's tokens; none if the text has none, and the model then begins with its first token.
+    prompt: Vec<u32>,
+    /// Tokens of the prefix.
+    prefix: usize,
+}
+
+/// A prompt and what was made of it.
+#[derive(Clone, Debug)]
+pub struct TextGenerationRaw {
+    features: TextGenerationFeatures,
+    /// The tokens that the sequences begin with.
+    begin: Vec<u32>,
+    /// What shorter ones of several sequences are filled up with.
+    pad_token_id: u32,
+    generated: Generated,
+}
+
+/// One answer to a prompt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum GeneratedText {
+    /// As text.
+    Text {
+        /// The prompt with what follows it, or what follows alone.
+        generated_text: String,
+    },
+    /// As a chat.
+    Chat {
+        /// The chat with its last message continued, or with one more.
+        generated_text: Vec<ChatMessage>,
+    },
+    /// As ids.
+    Tensors {
+        /// The prompt's tokens and the new ones.
+        generated_token_ids: Vec<u32>,
+    },
+}
+
+impl LoadTask for TextGeneration {
+    const ID: &'static str = "text-generation";
+    const ALIASES: &'static [&'static str] = &[];
+    const SUMMARY: &'static str = "what follows a prompt, or the answer in a chat";
+    const DEFAULT_MODEL: (&'static str, &'static str) = ("openai-community/gpt2", "607a30d");
+
+    fn supports(heads: &Heads) -> bool {
+        heads.causal_lm.is_some()
+    }
+
+    fn load(context: &TaskContext<'_>) -> Result<Self> {
+        let load = context.architecture.head("causal-lm", context.architecture.heads.causal_lm)?;
+        let tokenizer = Tokenizer::load(context.load.checkpoint)?;
+        let defaults = GenerationDefaults::read(context.load.checkpoint, &tokenizer)?;
+        let model: Arc<dyn CausalLm> = Arc::from(load(&context.load)?);
+        Ok(Self { tokenizer, model, layout: BatchLayout::fastest(context.load.placement), defaults })
+    }
+}
+
+impl Task for TextGeneration {
+    type Input = TextGenerationInput;
+    type Options = TextGenerationOptions;
+    type Features = TextGenerationFeatures;
+    type Raw = TextGenerationRaw;
+    /// The best answer first; one unless `num_return_sequences` says otherwise.
+    type Output = Vec<GeneratedText>;
+
+    fn preprocess(
+        &self,
+        input: TextGenerationInput,
+        options: &Self::Options,
+    ) -> Result<impl Iterator<Item = Result<TextGenerationFeatures>> + Send + use<>> {
+        Ok(std::iter::once(Ok(self.features(input, options)?)))
+    }
+
+    fn session(task: &Arc<Self>, options: &Self::Options) -> Option<BoxedSession<Self>> {
+        Some(Box::new(GenerationSession::new(Arc::clone(task), options.clone())))
+    }
+
+    /// The driver takes the session; this is it, for callers that have a batch at hand.
+    fn forward(
+        &self,
+        batch: &[TextGenerationFeatures],
+        options: &Self::Options,
+    ) -> Result<Vec<TextGenerationRaw>> {
+        let mut session = GenerationSession::new(self, options.clone());
+        for (id, features) in batch.iter().enumerate() {
+            session.push(id, features.clone())?;
+        }
+        let mut raws: Vec<(usize, TextGenerationRaw)> = Vec::with_capacity(batch.len());
+        while session.open() > 0 {
+            for (id, raw) in session.step() {
+                raws.push((id, raw?));
+            }
+        }
+        raws.sort_by_key(|(id, _)| *id);
+        Ok(raws.into_iter().map(|(_, raw)| raw).collect())
+    }
+
+    fn postprocess(&self, chunks: Vec<TextGenerationRaw>, options: &Self::Options) -> Result<Self::Output> {
+        let mut answers = Vec::new();
+        for raw in chunks {
+            for tokens in raw.sequences() {
+                answers.push(self.answer(&raw.features, &tokens, options)?);
+            }
+        }
+        Ok(answers)
+    }
+}
+
+impl StreamingTask for TextGeneration {
+    fn stream(
+        task: &Arc<Self>,
+        input: TextGenerationInput,
+        options: &Self::Options,
+        cancellation: Cancellation,
+    ) -> Result<Pieces<Self::Output>> {
+        stream::pieces(task, input, options, cancellation)
+    }
+}
+
+impl JsonTask for TextGeneration {
+    const PARAMETERS: &'static [&'static str] = settings::PARAMETERS;
+
+    fn parse_options(parameters: Map<String, Value>) -> Result<Self::Options> {
+        TextGenerationOptions::parse(parameters)
+    }
+
+    fn is_one_input(input: &Value, _: &Self::Options) -> bool {
+        match input {
+            // A chat is a list of messages, and a list of chats is a list of lists.
+            Value::Array(items) => items.first().is_some_and(Value::is_object),
+            _ => true,
+        }
+    }
+
+    fn parse_input(input: Value, _: &Self::Options) -> Result<TextGenerationInput> {
+        TextGenerationInput::from_json(input)
+    }
+
+    fn tokens(features: &TextGenerationFeatures) -> Option<usize> {
+        Some(features.prompt.len())
+    }
+
+    fn stream_pieces(
+        task: &Arc<Self>,
+        input: TextGenerationInput,
+        options: &Self::Options,
+        cancellation: Cancellation,
+    ) -> Result<Pieces<Self::Output>> {
+        Self::stream(task, input, options, cancellation)
+    }
+
+    fn to_json(&self, answers: Self::Output, _: &Self::Options, _: Option<&Value>) -> Result<Value> {
+        Ok(json!(answers))
+    }
+}

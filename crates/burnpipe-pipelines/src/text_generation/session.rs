@@ -1,0 +1,99 @@
+//! Texts that grow side by side.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+
+use burnpipe_core::{Error, ErrorKind, Result, Session};
+use burnpipe_generate::{Decoder, Event, Generated, SearchContext, search};
+
+use super::{TextGeneration, TextGenerationFeatures, TextGenerationOptions, TextGenerationRaw};
+use crate::causal_model::CausalModel;
+
+/// The inputs of a call that are being continued. `Owner` holds the task, by itself or shared.
+pub(super) struct GenerationSession<Owner> {
+    task: Owner,
+    options: TextGenerationOptions,
+    decoder: Decoder<'static>,
+    open: BTreeMap<usize, Open>,
+    /// Inputs that there were, so that each draws from a stream of its own.
+    inputs: usize,
+}
+
+struct Open {
+    features: TextGenerationFeatures,
+    begin: Vec<u32>,
+    pad_token_id: u32,
+}
+
+impl<Owner: Deref<Target = TextGeneration>> GenerationSession<Owner> {
+    pub(super) fn new(task: Owner, options: TextGenerationOptions) -> Self {
+        let model = CausalModel::new(task.model.clone(), task.layout);
+        Self { decoder: Decoder::new(model), task, options, open: BTreeMap::new(), inputs: 0 }
+    }
+
+    /// Takes all texts a step further and tells what came of it.
+    pub(super) fn events(&mut self) -> Vec<(usize, Event)> {
+        self.decoder.step()
+    }
+
+    /// Ends an input where it is.
+    pub(super) fn cancel(&mut self, id: usize) -> Option<TextGenerationRaw> {
+        let generated = self.decoder.cancel(id)?;
+        self.take(id, generated)
+    }
+
+    /// What was made of an input that is done.
+    pub(super) fn take(&mut self, id: usize, generated: Generated) -> Option<TextGenerationRaw> {
+        let Open { features, begin, pad_token_id } = self.open.remove(&id)?;
+        Some(TextGenerationRaw { features, begin, pad_token_id, generated })
+    }
+
+    /// The tokens that an open input's sequences begin with.
+    pub(super) fn begin(&self, id: usize) -> Option<(&TextGenerationFeatures, &[u32])> {
+        self.open.get(&id).map(|open| (&open.features, open.begin.as_slice()))
+    }
+}
+
+impl<Owner: Deref<Target = TextGeneration> + Send> Session<TextGenerationFeatures, TextGenerationRaw>
+    for GenerationSession<Owner>
+{
+    fn push(&mut self, id: usize, features: TextGenerationFeatures) -> Result<()> {
+        let input = self.inputs;
+        self.inputs += 1;
+        let settings = self.task.settings(&features, &self.options)?;
+        let context = SearchContext { input, ..SearchContext::default() };
+        let search = search(
+            &settings.config,
+            settings.begin.clone(),
+            settings.processors,
+            settings.stopping,
+            &context,
+        )?;
+        let pad = settings
+            .config
+            .pad_token_id
+            .or_else(|| settings.config.eos_token_id.as_ref().and_then(|eos| eos.first().copied()));
+        let open = Open { features, begin: settings.begin, pad_token_id: pad.unwrap_or(0) };
+        self.open.insert(id, open);
+        self.decoder.push(id, search);
+        Ok(())
+    }
+
+    fn open(&self) -> usize {
+        self.decoder.open()
+    }
+
+    fn step(&mut self) -> Vec<(usize, Result<TextGenerationRaw>)> {
+        let mut done = Vec::new();
+        for (id, event) in self.decoder.step() {
+            let Event::Finished(generated) = event else { continue };
+            let raw = generated.and_then(|generated| {
+                self.take(id, generated)
+                    .ok_or_else(|| Error::new(ErrorKind::Internal, "an input ended that had not begun"))
+            });
+            self.open.remove(&id);
+            done.push((id, raw));
+        }
+        done
+    }
+}

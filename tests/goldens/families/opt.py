@@ -1,0 +1,110 @@
+"""opt: learned positions from the third row on; bloom: no positions but distances."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from tokenizers import Tokenizer, processors
+from transformers import BloomTokenizerFast
+
+import cases as C
+from decoder_tokenizers import BLOOM, byte_tokenizer
+from table import FEATURES, GENERATION, decoder, pick
+
+OPT: dict[str, Any] = dict(
+    hidden_size=20,
+    num_attention_heads=4,
+    num_hidden_layers=2,
+    ffn_dim=33,
+    max_position_embeddings=96,
+)
+
+
+def start_with_end(backend: Tokenizer) -> None:
+    backend.post_processor = processors.TemplateProcessing(
+        single="</s> $A", pair="</s> $A </s> $B", special_tokens=[("</s>", backend.token_to_id("</s>"))]
+    )
+
+
+SHARED: dict[str, Any] = dict(
+    model_type="opt",
+    make_tokenizer=partial(
+        byte_tokenizer,
+        before=["<s>", "<pad>", "</s>"],
+        after=[],
+        edit=start_with_end,
+        bos_token="</s>",
+        eos_token="</s>",
+        unk_token="</s>",
+        pad_token="<pad>",
+        add_bos_token=True,
+        padding_side="left",
+    ),
+    quiet=(97, 259),
+)
+SOME = ("greedy", "greedy_20", "beams")
+EMPTY = C.greedy("blank_prompts", ["", " ", "</s>", "a</s>b"], max_new_tokens=5)
+decoder("opt-generation", GENERATION, [*C.short_text_generation_cases(), EMPTY], config=OPT, **SHARED)
+# As the one of 350M: smaller words than layers, norms behind.
+decoder(
+    "opt-generation-projected",
+    GENERATION,
+    C.short_text_generation_cases(),
+    config={
+        **OPT,
+        "word_embed_proj_dim": 14,
+        "do_layer_norm_before": False,
+        "activation_function": "gelu",
+        "tie_word_embeddings": False,
+    },
+    **SHARED,
+)
+decoder(
+    "opt-generation-plain",
+    GENERATION,
+    pick(C.short_text_generation_cases(), *SOME),
+    config={
+        **OPT,
+        "num_hidden_layers": 3,
+        "enable_bias": False,
+        "layer_norm_elementwise_affine": False,
+        "_remove_final_layer_norm": True,
+    },
+    **SHARED,
+)
+decoder("opt-features", FEATURES, C.short_feature_cases("opt"), config={**OPT, "word_embed_proj_dim": 12}, **SHARED)
+
+BLOOM_CONFIG: dict[str, Any] = dict(hidden_size=20, n_head=5, n_layer=2, layer_norm_epsilon=1e-3)
+BLOOM_SHARED: dict[str, Any] = dict(
+    model_type="bloom",
+    make_tokenizer=partial(
+        byte_tokenizer,
+        made=BloomTokenizerFast,
+        pattern=BLOOM,
+        before=["<unk>", "<s>", "</s>", "<pad>"],
+        after=[],
+        unk_token="<unk>",
+        bos_token="<s>",
+        eos_token="</s>",
+        pad_token="<pad>",
+        padding_side="left",
+    ),
+    quiet=(98, 260),
+)
+decoder("bloom-generation", GENERATION, C.short_text_generation_cases(), config=BLOOM_CONFIG, **BLOOM_SHARED)
+decoder(
+    "bloom-generation-residual",
+    GENERATION,
+    C.short_text_generation_cases(),
+    config={
+        **BLOOM_CONFIG,
+        "hidden_size": 24,
+        "n_head": 4,
+        "n_layer": 3,
+        "apply_residual_connection_post_layernorm": True,
+        "tie_word_embeddings": False,
+    },
+    **BLOOM_SHARED,
+)
+decoder("bloom-features", FEATURES, C.short_feature_cases("bloom"), config={**BLOOM_CONFIG, "n_head": 10}, **BLOOM_SHARED)
