@@ -67,8 +67,10 @@ pub struct GenerationConfig {
     /// The power of the length that a beam's score is divided by.
     pub length_penalty: f64,
     /// Sequences of so many tokens occur once only; 0 for no such rule.
+    #[serde(deserialize_with = "written::or_none_below_zero")]
     pub no_repeat_ngram_size: usize,
     /// Sequences of so many tokens of the encoder's input do not occur; 0 for no such rule.
+    #[serde(deserialize_with = "written::or_none_below_zero")]
     pub encoder_no_repeat_ngram_size: usize,
     /// Sequences of tokens that are not made.
     pub bad_words_ids: Option<Vec<Vec<u32>>>,

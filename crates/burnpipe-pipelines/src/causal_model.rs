@@ -12,11 +12,13 @@ pub(crate) struct CausalModel {
     cache: KvCache,
     /// How the model computes: as one that takes texts joined on the CPU.
     layout: BatchLayout,
+    /// A pass failed on the way and the rows are no longer known.
+    lost: bool,
 }
 
 impl CausalModel {
     pub(crate) fn new(model: Arc<dyn CausalLm>, layout: BatchLayout) -> Self {
-        Self { cache: model.cache(), model, layout }
+        Self { cache: model.cache(), model, layout, lost: false }
     }
 
     /// Refuses what the model cannot take, before its rows are touched.
@@ -72,13 +74,19 @@ impl LanguageModel for CausalModel {
     }
 
     fn run(&mut self, rows: &[ModelRow<'_>]) -> Result<Vec<RowScores>> {
+        if self.lost {
+            let message = "the model failed in an earlier pass, and what its texts had read is lost with it";
+            return Err(Error::new(ErrorKind::Device, message));
+        }
         self.check(rows)?;
         let parents: Vec<_> = rows.iter().map(|row| Some((row.parent?, row.keep))).collect();
         self.cache.select(&parents);
         if rows.iter().all(|row| row.tokens.is_empty()) {
             return Ok(vec![RowScores::default(); rows.len()]);
         }
+        self.lost = true;
         let (states, logits) = self.forward(rows)?;
+        self.lost = false;
         let (scored, wanted) = rows
             .iter()
             .fold((0, 0), |(scored, wanted), row| (scored + row.scored, wanted + row.hidden_states));

@@ -210,7 +210,8 @@ impl JsonTask for TextGeneration {
     fn is_one_input(input: &Value, _: &Self::Options) -> bool {
         match input {
             // A chat is a list of messages, and a list of chats is a list of lists.
-            Value::Array(items) => items.first().is_some_and(Value::is_object),
+            // One without any is a chat without messages, and refused as such.
+            Value::Array(items) => items.first().is_none_or(Value::is_object),
             _ => true,
         }
     }

@@ -118,3 +118,8 @@ pub(super) fn sequence_bias<'de, D: Deserializer<'de>>(
     };
     object.into_iter().map(entry).collect::<Result<_, _>>().map(Some)
 }
+
+/// Reads a number; one below 0 stands for 0, as in Python.
+pub(super) fn or_none_below_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    Ok(usize::try_from(i64::deserialize(deserializer)?).unwrap_or(0))
+}

@@ -2,8 +2,9 @@
 //! negative prompt; scores are pushed away from its.
 //!
 //! Reference: `UnbatchedClassifierFreeGuidanceLogitsProcessor` in `generation/logits_process.py` of transformers
-//! 4.56.2. There rows without the prompt do not follow their beams when these change places, nor take tokens back
-//! that a model does not confirm; here they do. An assistant proposes without guidance.
+//! 4.56.2. As there, rows without the prompt do not follow their beams when these change places: the twin of a place
+//! goes on with whatever token stands there next. Unlike there, they take tokens back that a model does not confirm.
+//! An assistant proposes without guidance.
 
 use burnpipe_core::{Error, ErrorKind, Result};
 
@@ -15,6 +16,8 @@ pub(super) struct Guided {
     search: Box<dyn Search>,
     prompt_length: usize,
     negative_prompt: Vec<u32>,
+    /// Whether the search's rows change places, as beams do.
+    beams: bool,
     /// Rows of the search that the model has.
     rows: usize,
     /// Whether the assistant is running, whose rows have no twins.
@@ -27,26 +30,32 @@ impl Guided {
     /// # Errors
     ///
     /// When the negative prompt is empty.
-    pub(super) fn new(search: Box<dyn Search>, prompt: &[u32], negative: Option<Vec<u32>>) -> Result<Self> {
+    pub(super) fn new(
+        search: Box<dyn Search>,
+        prompt: &[u32],
+        negative: Option<Vec<u32>>,
+        beams: bool,
+    ) -> Result<Self> {
         let last = || prompt.last().copied().into_iter().collect();
         let negative_prompt: Vec<u32> = negative.unwrap_or_else(last);
         if negative_prompt.is_empty() {
             return Err(Error::new(ErrorKind::Input, "the negative prompt of the guidance has no token"));
         }
-        Ok(Self { search, prompt_length: prompt.len(), negative_prompt, rows: 0, assistant: false })
+        Ok(Self { search, prompt_length: prompt.len(), negative_prompt, beams, rows: 0, assistant: false })
     }
 
     fn with_twins(&mut self, mut next: NextRows) -> NextRows {
         self.assistant = next.model == Which::Assistant;
         if !self.assistant {
-            let twins: Vec<RowStep> = next.rows.iter().map(|row| self.twin(row)).collect();
+            let twins: Vec<RowStep> =
+                next.rows.iter().enumerate().map(|(place, row)| self.twin(place, row)).collect();
             self.rows = twins.len();
             next.rows.extend(twins);
         }
         next
     }
 
-    fn twin(&self, row: &RowStep) -> RowStep {
+    fn twin(&self, place: usize, row: &RowStep) -> RowStep {
         let after_prompt =
             |length: usize| length.saturating_sub(self.prompt_length) + self.negative_prompt.len();
         let tokens = match row.parent {
@@ -56,7 +65,10 @@ impl Guided {
             }
         };
         RowStep {
-            parent: row.parent.map(|parent| parent + self.rows),
+            parent: row.parent.map(|parent| match self.beams {
+                true => place.min(self.rows.saturating_sub(1)) + self.rows,
+                false => parent + self.rows,
+            }),
             keep: row.keep.map(after_prompt),
             tokens,
             scored: row.scored,

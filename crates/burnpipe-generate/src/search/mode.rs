@@ -62,7 +62,9 @@ pub fn search(
         GenerationMode::AssistedGeneration => Box::new(Assisted::new(rules, config, prompt, seed, input)?),
     };
     Ok(match guided_prompt {
-        Some(prompt) => Box::new(Guided::new(search, &prompt, context.negative_prompt.clone())?),
+        Some(prompt) => {
+            Box::new(Guided::new(search, &prompt, context.negative_prompt.clone(), config.num_beams > 1)?)
+        }
         None => search,
     })
 }

@@ -29,13 +29,7 @@ struct Open {
 
 impl<Owner: Deref<Target = TextGeneration>> GenerationSession<Owner> {
     pub(super) fn new(task: Owner, options: TextGenerationOptions) -> Self {
-        let model = |model: &Arc<dyn CausalLm>| CausalModel::new(Arc::clone(model), task.layout);
-        let decoder = Decoder::new(model(&task.model));
-        let decoder = match &task.assistant {
-            Some(assistant) => decoder.with_assistant(model(assistant)),
-            None => decoder,
-        };
-        Self { decoder, task, options, open: BTreeMap::new(), inputs: 0 }
+        Self { decoder: decoder(&task), task, options, open: BTreeMap::new(), inputs: 0 }
     }
 
     /// Takes all texts a step further and tells what came of it.
@@ -61,6 +55,16 @@ impl<Owner: Deref<Target = TextGeneration>> GenerationSession<Owner> {
     }
 }
 
+/// A decoder over the task's models, with nothing read yet.
+fn decoder(task: &TextGeneration) -> Decoder<'static> {
+    let model = |model: &Arc<dyn CausalLm>| CausalModel::new(Arc::clone(model), task.layout);
+    let decoder = Decoder::new(model(&task.model));
+    match &task.assistant {
+        Some(assistant) => decoder.with_assistant(model(assistant)),
+        None => decoder,
+    }
+}
+
 impl<Owner: Deref<Target = TextGeneration> + Send> Session<TextGenerationFeatures, TextGenerationRaw>
     for GenerationSession<Owner>
 {
@@ -81,6 +85,10 @@ impl<Owner: Deref<Target = TextGeneration> + Send> Session<TextGenerationFeature
             .config
             .pad_token_id
             .or_else(|| settings.config.eos_token_id.as_ref().and_then(|eos| eos.first().copied()));
+        if self.decoder.open() == 0 {
+            // The memory of what was read before goes, and with it a failure that there may have been.
+            self.decoder = decoder(&self.task);
+        }
         let open = Open { features, begin: settings.begin, pad_token_id: pad.unwrap_or(0) };
         self.open.insert(id, open);
         self.decoder.push(id, search);

@@ -35,6 +35,8 @@ pub(super) struct Settings {
     pub(super) begin: Vec<u32>,
     pub(super) processors: Vec<Box<dyn LogitsProcessor>>,
     pub(super) stopping: Vec<Box<dyn StoppingRule>>,
+    /// The prompt that guidance moves away from.
+    pub(super) negative_prompt: Option<Vec<u32>>,
 }
 
 impl TaskDefaults {
@@ -99,7 +101,12 @@ impl TextGeneration {
         features: &TextGenerationFeatures,
         options: &TextGenerationOptions,
     ) -> Result<Settings> {
-        let config = self.defaults.generation.with_call(&self.call(features.prefix, options)?)?;
+        let mut call = self.call(features.prefix, options)?;
+        let negative_prompt = match call.remove("negative_prompt_ids") {
+            None | Some(Value::Null) => None,
+            Some(ids) => Some(negative_prompt(&ids)?),
+        };
+        let config = self.defaults.generation.with_call(&call)?;
         config.validate()?;
         let config = config.with_special_tokens(false)?;
         let begin = match (features.prompt.is_empty(), config.bos_token_id) {
@@ -119,7 +126,7 @@ impl TextGeneration {
             None => None,
         };
         let stopping = stopping_rules(&config, texts, Vec::new())?;
-        Ok(Settings { config, begin, processors, stopping })
+        Ok(Settings { config, begin, processors, stopping, negative_prompt })
     }
 
     /// The keyword arguments of `generate()`, with what the pipeline makes of its own.
@@ -146,6 +153,15 @@ impl TextGeneration {
         }
         Ok(call)
     }
+}
+
+/// Ids, or a list of one row of them.
+fn negative_prompt(ids: &Value) -> Result<Vec<u32>> {
+    let row = ids.as_array().and_then(|rows| rows.first()).filter(|row| row.is_array()).unwrap_or(ids);
+    serde_json::from_value(row.clone()).map_err(|error| {
+        let message = "parameter `negative_prompt_ids` must be a list of token ids";
+        Error::new(ErrorKind::Parameter, message).with_source(error)
+    })
 }
 
 /// The names of all parameters of a call: the pipeline's own, the tokenizer's, and those of `generate()`.
@@ -199,6 +215,7 @@ pub(super) const PARAMETERS: &[&str] = &[
     "begin_suppress_tokens",
     "sequence_bias",
     "guidance_scale",
+    "negative_prompt_ids",
     "num_return_sequences",
     "output_scores",
     "output_logits",
