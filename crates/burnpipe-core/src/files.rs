@@ -18,4 +18,17 @@ pub trait ModelFiles: Send + Sync {
     ///
     /// When the file should be there and cannot be read or downloaded.
     fn read(&self, file: &str) -> Result<Option<Cow<'static, [u8]>>>;
+
+    /// The names of the files in one of its folders, without the folder and in order, as far as they are
+    /// known without asking anybody.
+    ///
+    /// A model that only has files it is asked for by name need not say more than nothing, as here.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be read.
+    fn list(&self, folder: &str) -> Result<Vec<String>> {
+        let _ = folder;
+        Ok(Vec::new())
+    }
 }

@@ -309,6 +309,18 @@ impl ModelFiles for Checkpoint {
     fn read(&self, file: &str) -> Result<Option<Cow<'static, [u8]>>> {
         Checkpoint::read(self, file)
     }
+
+    fn list(&self, folder: &str) -> Result<Vec<String>> {
+        let files = match &self.0.source {
+            Source::Folder(_) | Source::Memory(_) => self.files()?,
+            #[cfg(feature = "hub")]
+            Source::Hub(snapshot) => snapshot.known_files()?,
+        };
+        let inside = files.iter().filter_map(|file| file.strip_prefix(folder)?.strip_prefix('/'));
+        let mut names: Vec<String> = inside.filter(|name| !name.contains('/')).map(str::to_owned).collect();
+        names.sort();
+        Ok(names)
+    }
 }
 
 impl fmt::Debug for Checkpoint {

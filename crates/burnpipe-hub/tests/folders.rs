@@ -37,6 +37,8 @@ fn a_folder_is_read_by_names() {
     assert_eq!(model.config().unwrap().model_type().unwrap(), "bert");
     let files: &dyn ModelFiles = &model;
     assert_eq!(files.read("1_Pooling/config.json").unwrap().as_deref(), Some(&b"{}"[..]));
+    assert_eq!(files.list("1_Pooling").unwrap(), ["config.json"]);
+    assert!(files.list("1_Pool").unwrap().is_empty());
 }
 
 #[test]

@@ -108,7 +108,7 @@ pub(crate) struct SpecialTokens {
     /// More tokens; `None` when the files do not say, so that the class's own take their place.
     pub(crate) additional: Option<Vec<SpecialToken>>,
     /// Names that only this model has, such as `image_token`.
-    pub(crate) extra: Vec<SpecialToken>,
+    pub(crate) extra: Vec<(String, SpecialToken)>,
 }
 
 impl SpecialTokens {
@@ -124,11 +124,20 @@ impl SpecialTokens {
         self.named.entry(name).or_insert(Some(token));
     }
 
+    /// The texts of the tokens that have a name, empty ones left out.
+    pub(crate) fn contents(&self) -> impl Iterator<Item = (&str, &str)> {
+        let named = NAMES.iter().filter_map(|name| Some((*name, self.content(name)?)));
+        let extra = self.extra.iter().map(|(name, token)| (name.as_str(), token.content()));
+        named.chain(extra).filter(|(_, content)| !content.is_empty())
+    }
+
     /// Every special token once, in Python's order.
     pub(crate) fn all(&self) -> Vec<&SpecialToken> {
         let named = NAMES.iter().filter_map(|name| self.get(name));
         let mut all: Vec<&SpecialToken> = Vec::new();
-        for token in named.chain(self.additional.iter().flatten()).chain(&self.extra) {
+        for token in
+            named.chain(self.additional.iter().flatten()).chain(self.extra.iter().map(|(_, token)| token))
+        {
             // Python leaves out empty names, and the same text a second time.
             if !token.content().is_empty() && all.iter().all(|seen| seen.content() != token.content()) {
                 all.push(token);

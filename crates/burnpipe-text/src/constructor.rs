@@ -191,7 +191,8 @@ fn wrapped(family: Family, constructor: Constructor, name: &str, text: &str) -> 
 /// is why `<s>` of a converted RoBERTa is matched in normalized text and that of a tokenizer.json is not.
 pub(crate) fn pin(special: &mut SpecialTokens) {
     let named = special.named.values_mut().flatten();
-    for token in named.chain(special.additional.iter_mut().flatten()).chain(&mut special.extra) {
+    let extra = special.extra.iter_mut().map(|(_, token)| token);
+    for token in named.chain(special.additional.iter_mut().flatten()).chain(extra) {
         if let SpecialToken::Added(added) = token {
             *token = SpecialToken::Added(added.clone().pinned());
         }

@@ -1,5 +1,5 @@
-//! Tokenizers of Hugging Face checkpoints: text to token ids and back, equal to Python's
-//! `AutoTokenizer` in transformers 4.56.2.
+//! Tokenizers of Hugging Face checkpoints: text to token ids and back, and conversations to text, equal to
+//! Python's `AutoTokenizer` in transformers 4.56.2.
 //!
 //! ```
 //! use std::borrow::Cow;
@@ -43,6 +43,7 @@
 
 mod added_token;
 mod charsmap;
+mod chat_template;
 mod class;
 mod constructor;
 mod encode;
@@ -57,6 +58,7 @@ mod tokenizer;
 mod tokenizer_json;
 mod truncate;
 
+pub use chat_template::{ChatTemplate, ChatTemplateOptions, LocalTime};
 pub use encoding::{Encoding, TextInput};
 pub use options::{DecodeOptions, EncodeOptions, Padding, Side, Truncation};
 pub use table::{Table, TableEncoding, TableOptions, TableTokenizer};

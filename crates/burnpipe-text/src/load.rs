@@ -118,6 +118,7 @@ fn finish(
         clean_up: settings.flag("clean_up_tokenization_spaces")?.unwrap_or(defaults.clean_up),
         model_input_names: settings.model_input_names()?.unwrap_or_else(own_input_names),
         special: settings.special,
+        chat_template: settings.chat_template,
         library,
         vocab_size: OnceLock::new(),
         other_vocabulary: OnceLock::new(),

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::Side;
 use crate::added_token::{AddedToken, NAMES, SpecialToken, SpecialTokens};
+use crate::chat_template::ChatTemplate;
 use crate::files::{ADDED_TOKENS, SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG, read_object};
 
 /// Python's LARGE_INTEGER: a longer maximum length stands for none.
@@ -20,6 +21,7 @@ pub(crate) struct Settings {
     pub(crate) special: SpecialTokens,
     /// Tokens to add, by the id that the files give them, which sets their order.
     pub(crate) added_tokens: BTreeMap<u64, AddedToken>,
+    pub(crate) chat_template: ChatTemplate,
 }
 
 impl Settings {
@@ -29,7 +31,12 @@ impl Settings {
         config: Map<String, Value>,
         serialized: &[(u64, tokenizers::AddedToken)],
     ) -> Result<Self> {
-        let mut settings = Self { special: special_tokens(&config)?, config, added_tokens: BTreeMap::new() };
+        let mut settings = Self {
+            special: special_tokens(&config)?,
+            added_tokens: BTreeMap::new(),
+            chat_template: ChatTemplate::read(model, &config)?,
+            config,
+        };
         if let Some(decoder) = settings.config.get("added_tokens_decoder") {
             settings.added_tokens = added_tokens_decoder(decoder)?;
         } else {
@@ -179,7 +186,7 @@ fn special_tokens(config: &Map<String, Value>) -> Result<SpecialTokens> {
         special.additional = Some(tokens.collect::<Result<_>>()?);
     }
     for (name, value) in config.get("extra_special_tokens").and_then(Value::as_object).into_iter().flatten() {
-        special.extra.push(SpecialToken::from_value(value, name, TOKENIZER_CONFIG)?);
+        special.extra.push((name.clone(), SpecialToken::from_value(value, name, TOKENIZER_CONFIG)?));
     }
     Ok(special)
 }

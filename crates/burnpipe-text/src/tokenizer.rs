@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use burnpipe_core::{ErrorContext, ErrorKind, ModelFiles, Result};
+use serde_json::Value;
 use tokenizers::{AddedVocabulary, Decoder, ModelWrapper, PostProcessor};
 
 use crate::added_token::SpecialTokens;
+use crate::chat_template::{ChatTemplate, ChatTemplateOptions};
 use crate::class::TokenizerClass;
 use crate::encode;
 use crate::load;
@@ -33,6 +35,7 @@ pub(crate) struct Inner {
     pub(crate) library: tokenizers::Tokenizer,
     pub(crate) class: &'static TokenizerClass,
     pub(crate) special: SpecialTokens,
+    pub(crate) chat_template: ChatTemplate,
     pub(crate) model_max_length: Option<usize>,
     pub(crate) padding_side: Side,
     pub(crate) truncation_side: Side,
@@ -214,6 +217,39 @@ impl Tokenizer {
     /// Whether offsets and words are known: always true.
     pub fn is_fast(&self) -> bool {
         true
+    }
+
+    /// The templates that turn conversations into text; `None` for a model that is not made for chats.
+    pub fn chat_template(&self) -> Option<&ChatTemplate> {
+        Some(&self.0.chat_template).filter(|template| !template.names().is_empty())
+    }
+
+    /// A conversation as the text that the model continues: Python's `apply_chat_template` with `tokenize=False`.
+    ///
+    /// Messages are objects with a `role` and a `content`, which is a text or a list of parts, and whatever else
+    /// the template knows: `tool_calls`, `reasoning_content`. The text has its special tokens: encode it with
+    /// [`add_special_tokens`](EncodeOptions::add_special_tokens) off.
+    ///
+    /// ```no_run
+    /// # fn example(tokenizer: burnpipe_text::Tokenizer) -> burnpipe_core::Result<()> {
+    /// use burnpipe_text::ChatTemplateOptions;
+    /// use serde_json::json;
+    ///
+    /// let messages = [json!({"role": "user", "content": "How tall is the Eiffel Tower?"})];
+    /// let options = ChatTemplateOptions { add_generation_prompt: true, ..Default::default() };
+    /// let text = tokenizer.apply_chat_template(&messages, &options)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// With [`ErrorKind::Unsupported`] when the checkpoint has no template and none is given,
+    /// [`ErrorKind::Parameter`] for options that do not go together or name no template,
+    /// [`ErrorKind::Tokenizer`] for a template that cannot be parsed, and [`ErrorKind::Input`] for a conversation
+    /// that the template refuses or cannot render.
+    pub fn apply_chat_template(&self, messages: &[Value], options: &ChatTemplateOptions) -> Result<String> {
+        self.0.chat_template.apply(&self.0.special, messages, options)
     }
 
     /// How many tokens [`encode`](Self::encode) adds to a text, or to a pair of texts.

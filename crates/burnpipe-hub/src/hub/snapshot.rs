@@ -154,6 +154,16 @@ impl Snapshot {
         }
     }
 
+    /// The names of the files that are known without asking the Hub for them.
+    pub(crate) fn known_files(&self) -> Result<Vec<String>> {
+        let folder = self.folder();
+        match self.listing.get() {
+            Some(_) => self.files(),
+            None if folder.is_dir() => folder::files_under(&folder),
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// The task, when the Hub was asked.
     pub(crate) fn pipeline_tag(&self) -> Option<String> {
         match self.listing.get() {
