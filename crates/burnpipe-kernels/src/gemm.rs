@@ -12,7 +12,7 @@ use rten_simd::ops::{BitOps, Extend, IntOps, NumOps};
 use rten_simd::{Isa, Simd, SimdOp};
 
 use crate::Activation;
-use crate::isa::dispatch;
+use crate::isa::{apart, dispatch};
 use crate::packed::{PackedMatrix, Panels, VECTORS};
 
 /// Inputs that are multiplied before going on to the next tile: a panel's part of 32 kB.
@@ -361,10 +361,14 @@ impl<W: Weight> Product<'_, W> {
         macro_rules! by_rows {
             ($($rows:literal)*) => {
                 match count {
-                    // SAFETY: `count` rows from `start` and the panel were checked above; this part
-                    // owns the tile of the target.
-                    $($rows => unsafe { tile.multiply::<I, $rows>(isa) },)*
-                    _ => unreachable!("tiles have at most 12 rows"),
+                    $($rows if $rows <= tile_rows(isa) => apart(
+                        isa,
+                        #[inline(always)]
+                        // SAFETY: `count` rows from `start` and the panel were checked above; this part
+                        // owns the tile of the target.
+                        || unsafe { tile.multiply::<I, $rows>(isa) },
+                    ),)*
+                    _ => unreachable!("tiles have at most {} rows", tile_rows(isa)),
                 }
             };
         }

@@ -65,6 +65,8 @@ pub struct TaskRecord {
     pub summary: &'static str,
     /// The parameters that a call takes.
     pub parameters: &'static [&'static str],
+    /// Whether the answer can be read while it is made.
+    pub streams: bool,
     /// Checks the parameters of a call, names and values, before a model is loaded.
     pub check_parameters: fn(&Value) -> Result<()>,
     /// The model that is used when none is named.
@@ -85,6 +87,7 @@ impl TaskRecord {
             aliases: T::ALIASES,
             summary: T::SUMMARY,
             parameters: T::PARAMETERS,
+            streams: T::STREAMS,
             check_parameters: check_parameters::<T>,
             default_model: T::DEFAULT_MODEL.0,
             default_revision: T::DEFAULT_MODEL.1,

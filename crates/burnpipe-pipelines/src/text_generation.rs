@@ -167,6 +167,7 @@ impl StreamingTask for TextGeneration {
 
 impl JsonTask for TextGeneration {
     const PARAMETERS: &'static [&'static str] = settings::PARAMETERS;
+    const STREAMS: bool = true;
 
     fn parse_options(parameters: Map<String, Value>) -> Result<Self::Options> {
         TextGenerationOptions::parse(parameters)
