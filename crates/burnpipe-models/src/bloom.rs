@@ -9,9 +9,9 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use burnpipe_core::{Error, ErrorKind, Result};
 use burnpipe_nn::{
-    Activation, ActivationLayer, Architecture, BatchLayout, CachedScope, CausalLm, Embedding, Encoder, Heads,
-    KvCache, LayerNorm, Linear, LoadContext, Placement, QuestionAnswerer, SequenceClassifier, TokenBatch,
-    TokenClassifier, TokenStep, WeightNames, alibi, alibi_slopes, head_size,
+    Activation, ActivationLayer, Architecture, BatchLayout, Blind, CachedScope, CausalLm, Embedding, Encoder,
+    Heads, KvCache, LayerNorm, Linear, LoadContext, Placement, QuestionAnswerer, SequenceClassifier,
+    TokenBatch, TokenClassifier, TokenStep, WeightNames, alibi, alibi_slopes, head_size,
 };
 use serde::Deserialize;
 
@@ -248,7 +248,8 @@ impl BloomModel {
         let device = self.word_embeddings.weight.val().device();
         let words = self.word_embeddings.forward(step.input_ids(&device));
         let alibi = alibi(&self.slopes, step.longest());
-        let scope = CachedScope { key_bias: Some(&alibi), ..CachedScope::default() };
+        let scope =
+            CachedScope { key_bias: Some(&alibi), blind: Blind::Everything, ..CachedScope::default() };
         let blocks = self.h.iter().enumerate();
         let hidden = blocks.fold(self.word_embeddings_layernorm.forward(words), |hidden, (index, block)| {
             block.forward(hidden, step, &scope, (index, &mut *cache))

@@ -10,10 +10,10 @@ use burn::tensor::Tensor;
 use burnpipe_core::{Error, ErrorKind, Result};
 use burnpipe_nn::ops::{RotaryAngles, rotary};
 use burnpipe_nn::{
-    Activation, ActivationLayer, Architecture, BatchLayout, CachedScope, CausalLm, Embedding, Encoder, Heads,
-    KvCache, LayerNorm, Linear, LoadContext, Placement, QuestionAnswerer, Rope, RopeConfig, RopeScaling,
-    SequenceClassifier, TokenBatch, TokenClassifier, TokenStep, WeightNames, alibi_in_bf16, alibi_slopes,
-    head_size,
+    Activation, ActivationLayer, Architecture, BatchLayout, Blind, CachedScope, CausalLm, Embedding, Encoder,
+    Heads, KvCache, LayerNorm, Linear, LoadContext, Placement, QuestionAnswerer, Rope, RopeConfig,
+    RopeScaling, SequenceClassifier, TokenBatch, TokenClassifier, TokenStep, WeightNames, alibi_in_bf16,
+    alibi_slopes, head_size,
 };
 use serde::Deserialize;
 
@@ -314,7 +314,8 @@ impl FalconModel {
             Positions::Rotary(rope) => (Some(rope.angles(step, &device)), None),
             Positions::Alibi(slopes) => (None, Some(alibi_in_bf16(slopes, step.longest(), self.head_dim))),
         };
-        let scope = CachedScope { key_bias: alibi.as_deref(), ..CachedScope::default() };
+        let scope =
+            CachedScope { key_bias: alibi.as_deref(), blind: Blind::Everything, ..CachedScope::default() };
         let words = self.word_embeddings.forward(step.input_ids(&device));
         let layers = self.h.iter().enumerate();
         let hidden = layers.fold(words, |hidden, (index, layer)| {

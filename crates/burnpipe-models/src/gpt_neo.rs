@@ -9,9 +9,9 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use burnpipe_core::{Error, ErrorKind, Result};
 use burnpipe_nn::{
-    Activation, ActivationLayer, Architecture, BatchLayout, CachedScope, CausalLm, Embedding, Encoder, Heads,
-    KvCache, LayerNorm, Linear, LoadContext, Placement, QuestionAnswerer, SequenceClassifier, TokenBatch,
-    TokenClassifier, TokenStep, WeightNames, head_size, ops,
+    Activation, ActivationLayer, Architecture, BatchLayout, Blind, CachedScope, CausalLm, Embedding, Encoder,
+    Heads, KvCache, LayerNorm, Linear, LoadContext, Placement, QuestionAnswerer, SequenceClassifier,
+    TokenBatch, TokenClassifier, TokenStep, WeightNames, head_size, ops,
 };
 use serde::Deserialize;
 
@@ -370,7 +370,12 @@ impl GPTNeoSelfAttention {
         let [rows, tokens, size] = x.dims();
         let split = |x: Tensor<3>| x.reshape([rows, tokens, size / self.head_dim, self.head_dim]);
         let [query, key, value] = ops::linear_each(x, [&self.q_proj, &self.k_proj, &self.v_proj]).map(split);
-        let scope = CachedScope { scale: Some(1.0), window: self.window, ..CachedScope::default() };
+        let scope = CachedScope {
+            scale: Some(1.0),
+            window: self.window,
+            blind: Blind::Past,
+            ..CachedScope::default()
+        };
         let context = cache.attend(index, query, key, value, step, &scope);
         self.out_proj.forward_added(context.reshape([rows, tokens, size]), residual)
     }

@@ -239,7 +239,7 @@ impl GPTNeoXModel {
             final_layer_norm: LayerNorm::new(size, config.layer_norm_eps, placement),
             rope: Rope::new(&RopeConfig {
                 theta: config.rotary_emb_base,
-                size: rotary_size(head_dim, ("rotary_pct", config.rotary_pct))?,
+                size: rotary_size(head_dim, ("rotary_pct", head_dim as f64 * config.rotary_pct))?,
                 positions: config.max_position_embeddings,
                 original_positions: None,
                 scaling: config.rope_scaling.clone(),

@@ -28,6 +28,7 @@ mod falcon;
 mod gpt2;
 mod gpt_neo;
 mod gpt_neox;
+mod gptj;
 mod llama;
 mod longformer;
 mod mobilebert;
@@ -58,6 +59,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     gpt2::ARCHITECTURE,
     gpt_neo::ARCHITECTURE,
     gpt_neox::ARCHITECTURE,
+    gptj::ARCHITECTURE,
     llama::ARCHITECTURE,
     longformer::ARCHITECTURE,
     mobilebert::ARCHITECTURE,

@@ -8,9 +8,9 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use burnpipe_core::Result;
 use burnpipe_nn::{
-    Activation, ActivationLayer, Architecture, BatchLayout, CachedScope, CausalLm, Embedding, Encoder, Heads,
-    KvCache, LayerNorm, Linear, LoadContext, Placement, QuestionAnswerer, SequenceClassifier, TokenBatch,
-    TokenStep, WeightNames, head_size, ops,
+    Activation, ActivationLayer, Architecture, BatchLayout, Blind, CachedScope, CausalLm, Embedding, Encoder,
+    Heads, KvCache, LayerNorm, Linear, LoadContext, Placement, QuestionAnswerer, SequenceClassifier,
+    TokenBatch, TokenStep, WeightNames, head_size, ops,
 };
 use serde::Deserialize;
 
@@ -252,7 +252,8 @@ impl OPTDecoder {
         let device = self.embed_tokens.weight.val().device();
         let words = self.embed_tokens.forward(step.input_ids(&device));
         let words = projected(&self.project_in, words);
-        let positions = step.positions().into_iter().map(|position| position + POSITION_OFFSET as i32);
+        let positions =
+            step.positions_of_seen().into_iter().map(|position| position + POSITION_OFFSET as i32);
         let positions = self.embed_positions.forward(step.to_device(positions.collect(), &device));
         let layers = self.layers.iter().enumerate();
         let hidden = layers.fold(words + positions, |hidden, (index, layer)| {
@@ -354,7 +355,8 @@ impl OPTAttention {
         let [rows, tokens, size] = x.dims();
         let split = |x: Tensor<3>| x.reshape([rows, tokens, size / self.head_dim, self.head_dim]);
         let [query, key, value] = ops::linear_each(x, [&self.q_proj, &self.k_proj, &self.v_proj]).map(split);
-        let context = cache.attend(index, query, key, value, step, &CachedScope::default());
+        let scope = CachedScope { blind: Blind::Everything, ..CachedScope::default() };
+        let context = cache.attend(index, query, key, value, step, &scope);
         self.out_proj.forward_added(context.reshape([rows, tokens, size]), residual)
     }
 }

@@ -211,7 +211,10 @@ impl PhiModel {
             final_layernorm: LayerNorm::new(config.hidden_size, config.layer_norm_eps, placement),
             rope: Rope::new(&RopeConfig {
                 theta: config.rope_theta,
-                size: rotary_size(head_dim, ("partial_rotary_factor", config.partial_rotary_factor))?,
+                size: rotary_size(
+                    head_dim,
+                    ("partial_rotary_factor", head_dim as f64 * config.partial_rotary_factor),
+                )?,
                 positions: config.max_position_embeddings,
                 original_positions: None,
                 scaling: config.rope_scaling.clone(),

@@ -9,7 +9,7 @@ use burn::tensor::Tensor;
 use burnpipe_core::Result;
 use burnpipe_nn::ops::{self, RotaryAngles, rotary};
 use burnpipe_nn::{
-    Activation, Architecture, BatchLayout, CachedScope, CausalLm, Embedding, Encoder, GatedMlp, Heads,
+    Activation, Architecture, BatchLayout, Blind, CachedScope, CausalLm, Embedding, Encoder, GatedMlp, Heads,
     KvCache, LayerNorm, Linear, LoadContext, Placement, Rope, RopeConfig, RopeScaling, SequenceClassifier,
     TokenBatch, TokenClassifier, TokenStep, WeightNames, head_size, rotary_size,
 };
@@ -208,7 +208,10 @@ impl StableLmModel {
             norm: LayerNorm::new(size, config.layer_norm_eps, placement),
             rope: Rope::new(&RopeConfig {
                 theta: config.rope_theta,
-                size: rotary_size(head_dim, ("partial_rotary_factor", config.partial_rotary_factor))?,
+                size: rotary_size(
+                    head_dim,
+                    ("partial_rotary_factor", head_dim as f64 * config.partial_rotary_factor),
+                )?,
                 positions: config.max_position_embeddings,
                 original_positions: None,
                 scaling: config.rope_scaling.clone(),
@@ -332,7 +335,8 @@ impl StableLmAttention {
         };
         let query = rotary(normed(&self.q_layernorm, query), angles);
         let key = rotary(normed(&self.k_layernorm, key), angles);
-        let context = cache.attend(index, query, key, value, step, &CachedScope::default());
+        let scope = CachedScope { blind: Blind::Everything, ..CachedScope::default() };
+        let context = cache.attend(index, query, key, value, step, &scope);
         self.o_proj.forward_added(context.reshape([rows, tokens, size]), residual)
     }
 }

@@ -16,16 +16,16 @@ pub fn head_size((width_name, width): (&str, usize), (heads_name, heads): (&str,
     Ok(width / heads)
 }
 
-/// How many numbers of a head are rotated, of the key of config.json that says which part, and its value.
+/// How many numbers of a head are rotated: so many as a key of config.json says, rounded down.
 ///
 /// # Errors
 ///
 /// When they are more than the head has, or no pairs: transformers fails at most of these, too.
-pub fn rotary_size(head_dim: usize, (part_name, part): (&str, f64)) -> Result<usize> {
-    let size = (head_dim as f64 * part) as usize;
+pub fn rotary_size(head_dim: usize, (name, numbers): (&str, f64)) -> Result<usize> {
+    let size = numbers as usize;
     if size == 0 || size > head_dim || !size.is_multiple_of(2) {
         let message = format!(
-            "`{part_name}` {part} in `config.json` rotates {size} of the {head_dim} numbers of a head; it must be an even number of them, from 2 on"
+            "`{name}` in `config.json` rotates {size} of the {head_dim} numbers of a head; it must be an even number of them, from 2 on"
         );
         return Err(Error::new(ErrorKind::Config, message));
     }
@@ -44,9 +44,9 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Config);
             assert!(error.to_string().contains(&format!("`hidden_size` {width}")), "{error}");
         }
-        assert_eq!(rotary_size(10, ("rotary_pct", 0.25)).unwrap(), 2);
-        for part in [0.0, -1.0, 0.3, 1.5, f64::NAN] {
-            let error = rotary_size(10, ("rotary_pct", part)).unwrap_err();
+        assert_eq!(rotary_size(10, ("rotary_pct", 2.5)).unwrap(), 2);
+        for numbers in [0.0, -1.0, 3.0, 12.0, f64::NAN] {
+            let error = rotary_size(10, ("rotary_pct", numbers)).unwrap_err();
             assert!(error.to_string().contains("`rotary_pct`"), "{error}");
         }
     }

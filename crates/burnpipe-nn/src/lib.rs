@@ -62,7 +62,7 @@ pub use heads::{
     Architecture, CausalLm, Encoder, Heads, LoadContext, Loader, MaskedLm, QuestionAnswerer,
     SequenceClassifier, TableLogits, TableQuestionAnswerer, TokenClassifier,
 };
-pub use kv_cache::{CachedScope, KvCache};
+pub use kv_cache::{Blind, CachedScope, KvCache};
 pub use layers::{Embedding, LayerNorm, Linear, Placement, RmsNorm};
 pub use linear_weight::LinearWeight;
 pub use llama_decoder::{GatedMlp, LlamaDecoder, LlamaDecoderConfig, LlamaLayerConfig};
