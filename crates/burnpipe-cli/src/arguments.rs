@@ -241,6 +241,9 @@ pub(crate) struct ModelArguments {
     /// A branch, a tag or a commit of the model
     #[arg(long)]
     pub(crate) revision: Option<String>,
+    /// A small model with the same tokenizer that proposes tokens, for tasks that write text
+    #[arg(long, value_name = "ID|DIR")]
+    pub(crate) assistant_model: Option<String>,
     /// Where to compute: auto, cpu, wgpu, cuda:0, ... (see `burnpipe devices`)
     #[arg(long, default_value = "auto", allow_negative_numbers = true)]
     pub(crate) device: String,
