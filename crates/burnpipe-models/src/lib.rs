@@ -18,18 +18,26 @@
 mod albert;
 mod bart;
 mod bert;
+mod bloom;
 mod camembert;
 mod deberta;
 mod deberta_v2;
 mod distilbert;
 mod electra;
+mod falcon;
 mod gpt2;
+mod gpt_neo;
+mod gpt_neox;
+mod gptj;
 mod llama;
 mod longformer;
 mod mobilebert;
 mod modernbert;
 mod mpnet;
+mod opt;
+mod phi;
 mod roberta;
+mod stablelm;
 mod tapas;
 mod xlm_roberta;
 mod xlnet;
@@ -41,18 +49,26 @@ pub const ARCHITECTURES: &[Architecture] = &[
     albert::ARCHITECTURE,
     bart::ARCHITECTURE,
     bert::ARCHITECTURE,
+    bloom::ARCHITECTURE,
     camembert::ARCHITECTURE,
     deberta::ARCHITECTURE,
     deberta_v2::ARCHITECTURE,
     distilbert::ARCHITECTURE,
     electra::ARCHITECTURE,
+    falcon::ARCHITECTURE,
     gpt2::ARCHITECTURE,
+    gpt_neo::ARCHITECTURE,
+    gpt_neox::ARCHITECTURE,
+    gptj::ARCHITECTURE,
     llama::ARCHITECTURE,
     longformer::ARCHITECTURE,
     mobilebert::ARCHITECTURE,
     modernbert::ARCHITECTURE,
     mpnet::ARCHITECTURE,
+    opt::ARCHITECTURE,
+    phi::ARCHITECTURE,
     roberta::ARCHITECTURE,
+    stablelm::ARCHITECTURE,
     tapas::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,
     xlnet::ARCHITECTURE,

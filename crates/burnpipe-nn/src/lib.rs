@@ -22,7 +22,9 @@
 #![allow(non_snake_case)]
 
 mod activation;
+mod alibi;
 mod bert_encoder;
+mod head_size;
 mod heads;
 mod kv_cache;
 mod layers;
@@ -51,14 +53,16 @@ pub fn run_model<R: Send>(layout: BatchLayout, run: impl FnOnce() -> R + Send) -
 }
 
 pub use activation::{Activation, ActivationLayer};
+pub use alibi::{alibi, alibi_in_bf16, alibi_slopes};
 pub use bert_encoder::{
     BertEncoder, BertEncoderConfig, BertLayer, PositionEmbedding, PrunedHeads, distance_scores,
 };
+pub use head_size::{head_size, rotary_size};
 pub use heads::{
     Architecture, CausalLm, Encoder, Heads, LoadContext, Loader, MaskedLm, QuestionAnswerer,
     SequenceClassifier, TableLogits, TableQuestionAnswerer, TokenClassifier,
 };
-pub use kv_cache::{CachedScope, KvCache};
+pub use kv_cache::{Blind, CachedScope, KvCache};
 pub use layers::{Embedding, LayerNorm, Linear, Placement, RmsNorm};
 pub use linear_weight::LinearWeight;
 pub use llama_decoder::{GatedMlp, LlamaDecoder, LlamaDecoderConfig, LlamaLayerConfig};
