@@ -23,13 +23,24 @@ mod deberta;
 mod deberta_v2;
 mod distilbert;
 mod electra;
+mod gemma;
+mod gemma2;
+mod gemma3_text;
 mod gpt2;
 mod llama;
 mod longformer;
+mod mistral;
+mod mixtral;
 mod mobilebert;
 mod modernbert;
 mod mpnet;
+mod olmo2;
+mod phi3;
+mod qwen2;
+mod qwen3;
 mod roberta;
+mod smollm3;
+mod starcoder2;
 mod tapas;
 mod xlm_roberta;
 mod xlnet;
@@ -46,13 +57,24 @@ pub const ARCHITECTURES: &[Architecture] = &[
     deberta_v2::ARCHITECTURE,
     distilbert::ARCHITECTURE,
     electra::ARCHITECTURE,
+    gemma::ARCHITECTURE,
+    gemma2::ARCHITECTURE,
+    gemma3_text::ARCHITECTURE,
     gpt2::ARCHITECTURE,
     llama::ARCHITECTURE,
     longformer::ARCHITECTURE,
+    mistral::ARCHITECTURE,
+    mixtral::ARCHITECTURE,
     mobilebert::ARCHITECTURE,
     modernbert::ARCHITECTURE,
     mpnet::ARCHITECTURE,
+    olmo2::ARCHITECTURE,
+    phi3::ARCHITECTURE,
+    qwen2::ARCHITECTURE,
+    qwen3::ARCHITECTURE,
     roberta::ARCHITECTURE,
+    smollm3::ARCHITECTURE,
+    starcoder2::ARCHITECTURE,
     tapas::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,
     xlnet::ARCHITECTURE,

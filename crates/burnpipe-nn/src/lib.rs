@@ -23,8 +23,10 @@
 
 mod activation;
 mod bert_encoder;
+mod decoder_heads;
 mod heads;
 mod kv_cache;
+mod layer_types;
 mod layers;
 mod linear_weight;
 mod llama_decoder;
@@ -54,14 +56,22 @@ pub use activation::{Activation, ActivationLayer};
 pub use bert_encoder::{
     BertEncoder, BertEncoderConfig, BertLayer, PositionEmbedding, PrunedHeads, distance_scores,
 };
+pub use decoder_heads::{
+    Decoder, DecoderFamily, DecoderHeadConfig, load_causal_lm, load_encoder, load_question_answerer,
+    load_sequence_classifier, load_token_classifier,
+};
 pub use heads::{
     Architecture, CausalLm, Encoder, Heads, LoadContext, Loader, MaskedLm, QuestionAnswerer,
     SequenceClassifier, TableLogits, TableQuestionAnswerer, TokenClassifier,
 };
 pub use kv_cache::{CachedScope, KvCache};
+pub use layer_types::layer_windows;
 pub use layers::{Embedding, LayerNorm, Linear, Placement, RmsNorm};
 pub use linear_weight::LinearWeight;
-pub use llama_decoder::{GatedMlp, LlamaDecoder, LlamaDecoderConfig, LlamaLayerConfig};
+pub use llama_decoder::{
+    GatedMlp, LlamaAttention, LlamaAttentionConfig, LlamaDecoder, LlamaDecoderConfig, LlamaLayerConfig,
+    check_heads,
+};
 pub use read_back::{read_back, read_back_any};
 pub use roberta_heads::{RobertaClassificationHead, RobertaLMHead};
 pub use rope::{Rope, RopeConfig, RopeScaling};
