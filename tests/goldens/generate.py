@@ -90,7 +90,7 @@ def make_model(spec: Checkpoint, config: Any, tokenizer: Any) -> Any:
     torch.manual_seed(spec.seed)
     model = model_class(config).float().eval()
     if spec.decoder:
-        weights.reinitialise_decoder(model, spec.seed, spec.std, spec.head_std, spec.quiet)
+        weights.reinitialise_decoder(model, spec.seed, spec.std, spec.head_std, spec.embedding_std, spec.quiet)
     else:
         weights.reinitialise(model, spec.seed, spec.std, spec.head_std, spec.inner_std or spec.std)
     if spec.head is None and spec.task not in (FEATURES, GENERATION, MASKS, TABLES):

@@ -19,7 +19,7 @@ import generate
 import torch
 import transformers
 from cases import Case
-from table import FEATURES, TOKENS
+from table import FEATURES, GENERATION, TOKENS
 
 HERE = Path(__file__).resolve().parent
 
@@ -85,6 +85,23 @@ SENTENCES = ["A man is eating food.", "A man is eating a piece of bread.", "The 
 EMBEDDED = [*SENTENCES, "Zürich ist schön \U0001F600", "", "我爱北京天安门 " * 60]
 
 
+GENERATED = {"do_sample": False, "max_new_tokens": 24}
+CHATS = [
+    [{"role": "user", "content": "What is the capital of France?"}],
+    [
+        {"role": "system", "content": "You answer in one short sentence."},
+        {"role": "user", "content": "Why is the sky blue?"},
+    ],
+]
+PROMPTS = ["The capital of France is", "Once upon a time, in Zürich,", "def fibonacci(n):"]
+SMOLLM2_CASES = [
+    Case("chats", CHATS, GENERATED),
+    Case("prompts", PROMPTS, GENERATED),
+    Case("beams", PROMPTS[:2], {"do_sample": False, "max_new_tokens": 12, "num_beams": 3, "num_return_sequences": 2}),
+    Case("penalties", PROMPTS, {**GENERATED, "repetition_penalty": 1.2, "no_repeat_ngram_size": 3}),
+]
+
+
 def embeddings(pipe: Any, texts: list[str], limit: int) -> torch.Tensor:
     """Mean over the tokens, then length 1, one text at a time; the limit is sentence-transformers' max_seq_length."""
     rows = []
@@ -144,6 +161,8 @@ def main() -> int:
             features = [Case("default", [SENTENCES[0], "Zürich \U0001F600"])]
             write(root, "minilm", FEATURES, "all-MiniLM-L6-v2", folder, features)
             write(root, "quire-grammar", TOKENS, "quire-grammar", arguments.models / "quire-grammar", GRAMMAR_CASES)
+            folder = arguments.models / "SmolLM2-135M-Instruct"
+            write(root, "smollm2", GENERATION, "SmolLM2-135M-Instruct", folder, SMOLLM2_CASES)
         if not arguments.check:
             return 0
         different = [

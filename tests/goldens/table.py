@@ -40,6 +40,7 @@ class Checkpoint:
     inner_std: float | None = None  # of the layer before the activation
     spread: float = 1.8  # of the scores before softmax
     decoder: bool = False  # its weights and ids are made as a language model's
+    embedding_std: float = 0.5  # of a decoder
     quiet: tuple[int, int] = (0, 0)  # the ids of a decoder that come up less often
     rewrite: list[Callable[[Path], None]] = field(default_factory=list)  # run on the finished folder
     same_as: str | None = None  # a checkpoint whose answers must be these

@@ -38,7 +38,7 @@ def reinitialise(model: nn.Module, seed: int, std: float, head_std: float, inner
 
 
 def reinitialise_decoder(
-    model: nn.Module, seed: int, std: float, head_std: float, quiet: tuple[int, int]
+    model: nn.Module, seed: int, std: float, head_std: float, embedding_std: float, quiet: tuple[int, int]
 ) -> None:
     """Fills every parameter of a decoder by the kind of its module, for their names are too many.
 
@@ -66,7 +66,8 @@ def reinitialise_decoder(
             elif kinds[name].startswith("norm"):
                 value = float(kinds[name][-1]) + 0.3 * noise
             elif words or kinds[name] == "embedding":
-                value = (head_std if words else 0.5) * noise * noise.shape[-1] ** 0.5 / noise.norm(dim=-1, keepdim=True)
+                size = head_std if words else embedding_std
+                value = size * noise * noise.shape[-1] ** 0.5 / noise.norm(dim=-1, keepdim=True)
                 value[slice(*quiet)] *= 0.6
             elif name.startswith(("score", "classifier")):
                 value = head_std * noise

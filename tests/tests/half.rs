@@ -25,7 +25,8 @@ fn load(file: &CaseFile, dtype: DType) -> AnyPipeline {
         device: "cpu".into(),
         dtype: "half",
     };
-    (burnpipe::task(&file.task).unwrap().load)(&TaskContext { load, architecture }, about).unwrap()
+    (burnpipe::task(&file.task).unwrap().load)(&TaskContext { load, architecture, assistant: None }, about)
+        .unwrap()
 }
 
 #[test]

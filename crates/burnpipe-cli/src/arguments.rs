@@ -12,6 +12,8 @@ const EXAMPLES: &str = r#"Examples:
   burnpipe run ner --model bundled "My name is Sarah Connor and I live in Los Angeles."
   burnpipe run sentiment-analysis "I love it" "I hate it"
   burnpipe run ner --inputs mails.jsonl --column body --batch-size 16 --output names.jsonl
+  burnpipe run text-generation --model openai-community/gpt2 "Once upon a time"
+  burnpipe chat --model HuggingFaceTB/SmolLM2-135M-Instruct
   burnpipe doctor
 
 Exit codes: 0 all went well; 1 a fault of burnpipe; 2 bad usage, input or model; 130 Ctrl-C."#;
@@ -35,13 +37,21 @@ Inputs from a file or from standard input:
 Answers come in the order of the inputs, each as soon as it is there: as a table on a terminal, as one
 JSON line per input elsewhere. With `--on-error skip` an input that failed has `null` in its place."#;
 
+const CHAT_EXAMPLES: &str = r#"Examples:
+  burnpipe chat --model HuggingFaceTB/SmolLM2-135M-Instruct
+  burnpipe chat --model ./my-model --system "Answer in one sentence." --params '{"do_sample": false}'
+
+A line is a message. /reset begins a new conversation, /exit or Ctrl-D ends, Ctrl-C stops an answer."#;
+
 const BENCH_EXAMPLES: &str = r#"Examples:
   burnpipe bench ner --model bundled --inputs mails.jsonl --batch-size 16
   burnpipe bench text-classification --model ./my-model --runs 50 --format json "fine, thanks"
 
 A run is one call over all inputs. The first is reported by itself, then come the warm-up runs, which are
 not counted, then the runs that are. Percentiles are nearest ranks; inputs and tokens per second are those
-of the median run. Memory is the most that the whole process held (Linux)."#;
+of the median run. Memory is the most that the whole process held (Linux). Of tasks that write text the
+time to the first token, tokens of prompts per second and new tokens per second are measured as well, by
+runs that write one token."#;
 
 /// Hugging Face pipelines in one program: any model of the Hub or a local folder in, the answers of
 /// Python's `pipeline()` out.
@@ -57,6 +67,9 @@ pub(crate) enum Command {
     /// Run a task on texts, or on a file of inputs
     #[command(after_help = RUN_EXAMPLES)]
     Run(Box<RunArguments>),
+    /// Talk with a model
+    #[command(after_help = CHAT_EXAMPLES)]
+    Chat(Box<ChatArguments>),
     /// Measure how fast a task is answered
     #[command(after_help = BENCH_EXAMPLES)]
     Bench(Box<BenchArguments>),
@@ -155,8 +168,26 @@ pub(crate) struct RunArguments {
     /// What an input that cannot be answered does to the others
     #[arg(long, value_enum, default_value_t)]
     pub(crate) on_error: OnError,
+    /// Print the text as it is made, as on a terminal; for tasks that write text
+    #[arg(long, conflicts_with_all = ["format", "output"])]
+    pub(crate) stream: bool,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ChatArguments {
+    #[command(flatten)]
+    pub(crate) model: ModelArguments,
+    /// What the model is told before the conversation
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) system: Option<String>,
+    /// Parameters of `text-generation`, as JSON or `@FILE`: '{"max_new_tokens": 500}'
+    #[arg(long, value_name = "JSON|@FILE")]
+    pub(crate) params: Option<String>,
+    /// How many CPU threads to use, instead of all
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
 }
 
 #[derive(Debug, Args)]
@@ -210,6 +241,9 @@ pub(crate) struct ModelArguments {
     /// A branch, a tag or a commit of the model
     #[arg(long)]
     pub(crate) revision: Option<String>,
+    /// A small model with the same tokenizer that proposes tokens, for tasks that write text
+    #[arg(long, value_name = "ID|DIR")]
+    pub(crate) assistant_model: Option<String>,
     /// Where to compute: auto, cpu, wgpu, cuda:0, ... (see `burnpipe devices`)
     #[arg(long, default_value = "auto", allow_negative_numbers = true)]
     pub(crate) device: String,

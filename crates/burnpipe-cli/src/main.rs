@@ -17,6 +17,7 @@ mod parameters;
 mod progress;
 mod render;
 mod run;
+mod stream;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -50,6 +51,7 @@ fn program(line: impl IntoIterator<Item = OsString>) -> Result<u8> {
     };
     match command {
         Command::Run(arguments) => return run::run(*arguments),
+        Command::Chat(arguments) => commands::chat(&arguments),
         Command::Bench(arguments) => commands::bench(*arguments),
         Command::Tasks { task, list } => commands::tasks(task.as_deref(), list.format),
         Command::Models { task, list } => commands::models(task.as_deref(), list.format),

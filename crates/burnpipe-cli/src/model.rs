@@ -29,6 +29,9 @@ pub(crate) fn load(task: &TaskRecord, arguments: &ModelArguments) -> Result<AnyP
         Some(model) => builder = builder.model(model),
         None => {}
     }
+    if let Some(assistant) = &arguments.assistant_model {
+        builder = builder.assistant_model(assistant);
+    }
     if let Some(revision) = &arguments.revision {
         builder = builder.revision(revision);
     }

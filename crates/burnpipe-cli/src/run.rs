@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::arguments::{OnError, RunArguments};
 use crate::inputs::{self, Place, Row};
 use crate::output::{self, AnswerWriter, Shown};
-use crate::{FAULT, INTERRUPTED, REFUSED, SUCCESS, interrupt, model, parameters, progress};
+use crate::{FAULT, INTERRUPTED, REFUSED, SUCCESS, interrupt, model, parameters, progress, stream};
 
 /// Runs the command; the number is the exit code.
 ///
@@ -31,6 +31,9 @@ pub(crate) fn run(arguments: RunArguments) -> Result<u8> {
     std::mem::forget(pipeline.clone());
 
     interrupt::cancels(&cancellation)?;
+    if arguments.stream || (task.streams && writer.is_on_terminal() && writer.shows_inputs()) {
+        return stream::run(&pipeline, inputs, &parameters, &cancellation);
+    }
     let waiting = Waiting::default();
     let rows = Watched { rows: inputs.rows, waiting: waiting.clone(), keeps_inputs: writer.shows_inputs() };
     let options = RunOptions {

@@ -20,6 +20,9 @@ pub trait JsonTask: Task<Output: Serialize> {
     /// pipelines do.
     const UNWRAPS_LIST_OF_ONE: bool = false;
 
+    /// Whether [`stream_pieces`](Self::stream_pieces) answers.
+    const STREAMS: bool = false;
+
     /// Reads one input in a shape that the Python pipeline accepts.
     ///
     /// # Errors

@@ -1,14 +1,26 @@
-//! The parameters of generation, as `generation_config.json` and the keyword arguments of `generate()` name them.
+//! The parameters of generation, as `generation_config.json` and the arguments of `generate()` name them.
 //!
 //! Reference: `generation/configuration_utils.py` of transformers 4.56.2.
 
-use serde::{Deserialize, Deserializer, Serialize};
+mod keys;
+mod layers;
+mod mode;
+mod prompt;
+mod validate;
+mod written;
+
+use serde::{Deserialize, Serialize};
+
+pub use layers::{GenerationDefaults, GenerationSources};
+pub use mode::GenerationMode;
+pub use written::{EarlyStopping, ForcedWords};
 
 /// The parameters of `generate()`, with its defaults.
 ///
-/// Layers of settings (the checkpoint's file, `task_specific_params`, the call) are merged as JSON objects and
-/// read once.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+/// A call's come from [`GenerationDefaults`], which merges layers of settings (the checkpoint's file,
+/// `task_specific_params`, the call) as JSON objects; [`for_prompt`](Self::for_prompt) then settles the
+/// lengths.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct GenerationConfig {
     /// Tokens that a sequence may have, prompt included.
@@ -24,7 +36,7 @@ pub struct GenerationConfig {
     /// Seconds after which generation ends.
     pub max_time: Option<f64>,
     /// Texts that end a sequence.
-    #[serde(deserialize_with = "one_or_many")]
+    #[serde(deserialize_with = "written::one_or_many")]
     pub stop_strings: Option<Vec<String>>,
     /// Whether tokens are drawn instead of the best taken.
     pub do_sample: bool,
@@ -67,17 +79,20 @@ pub struct GenerationConfig {
     /// The first token.
     pub forced_bos_token_id: Option<u32>,
     /// The last token when `max_length` is reached: one of these.
-    #[serde(deserialize_with = "one_or_many")]
+    #[serde(deserialize_with = "written::one_or_many")]
     pub forced_eos_token_id: Option<Vec<u32>>,
     /// Whether NaN and infinite logits are replaced.
     pub remove_invalid_values: bool,
     /// From which new token on the end is made likelier, and by which factor each.
     pub exponential_decay_length_penalty: Option<(i64, f64)>,
     /// Tokens that are never made.
+    #[serde(deserialize_with = "written::tokens")]
     pub suppress_tokens: Option<Vec<u32>>,
     /// Tokens that are not made first.
+    #[serde(deserialize_with = "written::tokens")]
     pub begin_suppress_tokens: Option<Vec<u32>>,
     /// Sequences of tokens and what is added to the score of their last.
+    #[serde(deserialize_with = "written::sequence_bias")]
     pub sequence_bias: Option<Vec<(Vec<u32>, f64)>>,
     /// How far scores are pushed away from those without the prompt; 1 or nothing for not at all.
     pub guidance_scale: Option<f64>,
@@ -88,13 +103,16 @@ pub struct GenerationConfig {
     /// Whether the model's logits of every step are returned.
     pub output_logits: bool,
     /// The padding token.
+    #[serde(deserialize_with = "written::token")]
     pub pad_token_id: Option<u32>,
     /// The token that a text begins with.
+    #[serde(deserialize_with = "written::token")]
     pub bos_token_id: Option<u32>,
     /// The tokens that end a sequence.
-    #[serde(deserialize_with = "one_or_many")]
+    #[serde(deserialize_with = "written::tokens")]
     pub eos_token_id: Option<Vec<u32>>,
     /// The first token of a decoder that has an encoder.
+    #[serde(deserialize_with = "written::token")]
     pub decoder_start_token_id: Option<u32>,
     /// Tokens that an assistant proposes at a time.
     pub num_assistant_tokens: usize,
@@ -108,6 +126,9 @@ pub struct GenerationConfig {
     pub max_matching_ngram_size: Option<usize>,
     /// What contrastive search takes off for being like what is there.
     pub penalty_alpha: Option<f64>,
+    /// Whether the call itself gave `max_length`: then 20 is no default.
+    #[serde(skip)]
+    pub max_length_is_given: bool,
     /// The seed that tokens are drawn from; not of transformers, whose generator is torch's.
     pub seed: Option<u64>,
 }
@@ -162,65 +183,8 @@ impl Default for GenerationConfig {
             prompt_lookup_num_tokens: None,
             max_matching_ngram_size: None,
             penalty_alpha: None,
+            max_length_is_given: false,
             seed: None,
         }
     }
-}
-
-/// One phrase that must be made, or several of which one must.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(untagged)]
-pub enum ForcedWords {
-    /// These tokens.
-    Phrase(Vec<u32>),
-    /// One of these sequences of tokens.
-    OneOf(Vec<Vec<u32>>),
-}
-
-/// When a beam search ends: `early_stopping`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum EarlyStopping {
-    /// `false`: when it is unlikely that a better one comes.
-    #[default]
-    No,
-    /// `true`: as soon as there are as many finished ones as beams.
-    Yes,
-    /// `"never"`: when a better one cannot come.
-    Never,
-}
-
-impl<'de> Deserialize<'de> for EarlyStopping {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Written {
-            Flag(bool),
-            Word(String),
-        }
-        match Written::deserialize(deserializer)? {
-            Written::Flag(true) => Ok(Self::Yes),
-            Written::Flag(false) => Ok(Self::No),
-            Written::Word(word) if word == "never" => Ok(Self::Never),
-            Written::Word(word) => {
-                let message = format!("`{word}` is not true, false or \"never\"");
-                Err(serde::de::Error::custom(message))
-            }
-        }
-    }
-}
-
-/// Reads a value or a list of them.
-fn one_or_many<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<Vec<T>>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Written<T> {
-        Many(Vec<T>),
-        One(T),
-    }
-    Ok(Option::<Written<T>>::deserialize(deserializer)?.map(|written| match written {
-        Written::Many(many) => many,
-        Written::One(one) => vec![one],
-    }))
 }

@@ -70,9 +70,7 @@ impl<'m> Decoder<'m> {
     pub fn step(&mut self) -> Vec<(usize, Event)> {
         let mut scores: Vec<Option<Vec<RowScores>>> = self.open.iter().map(|_| None).collect();
         for model in [Which::Model, Which::Assistant] {
-            let asks = |open: &Open| open.wanted.model == model;
-            let runners = (0..self.open.len()).filter(|&place| asks(&self.open[place])).collect();
-            for (place, given) in self.run(model, runners) {
+            for (place, given) in self.run(model) {
                 scores[place] = Some(given);
             }
         }
@@ -91,17 +89,19 @@ impl<'m> Decoder<'m> {
 
     /// Runs what some searches want. When the joint pass fails each runs alone, so that only the one that is to
     /// blame fails.
-    fn run(&mut self, model: Which, mut runners: Vec<usize>) -> Vec<(usize, Vec<RowScores>)> {
-        runners.retain(|&place| self.open[place].check());
-        if runners.is_empty() {
+    fn run(&mut self, model: Which) -> Vec<(usize, Vec<RowScores>)> {
+        let runs = |open: &mut Open| open.wanted.model == model && open.failure.is_none() && open.check();
+        let runners: Vec<bool> = self.open.iter_mut().map(runs).collect();
+        if !runners.contains(&true) {
             return Vec::new();
         }
         if let Ok(scores) = self.pass(model, &runners) {
             return scores;
         }
         let mut answered = Vec::new();
-        for place in runners {
-            match self.pass(model, &[place]) {
+        for place in (0..runners.len()).filter(|&place| runners[place]) {
+            let alone: Vec<bool> = (0..runners.len()).map(|other| other == place).collect();
+            match self.pass(model, &alone) {
                 Ok(scores) => answered.extend(scores),
                 Err(error) => self.open[place].failure = Some(error),
             }
@@ -110,13 +110,13 @@ impl<'m> Decoder<'m> {
     }
 
     /// One pass of a model: the rows of the runners go on, those of all others wait.
-    fn pass(&mut self, model: Which, runners: &[usize]) -> Result<Vec<(usize, Vec<RowScores>)>> {
+    fn pass(&mut self, model: Which, runners: &[bool]) -> Result<Vec<(usize, Vec<RowScores>)>> {
         let side = model as usize;
         let mut rows = Vec::new();
         let mut ranges = Vec::with_capacity(self.open.len());
-        for (place, open) in self.open.iter().enumerate() {
+        for (open, runs) in self.open.iter().zip(runners) {
             let first = rows.len();
-            if runners.contains(&place) {
+            if *runs {
                 rows.extend(open.wanted.rows.iter().map(|step| open.model_row(step, side)));
             } else if open.failure.is_none() {
                 rows.extend(open.rows[side].iter().map(|&row| waiting(open.id, row)));
@@ -133,10 +133,10 @@ impl<'m> Decoder<'m> {
             return Err(Error::new(ErrorKind::Internal, message));
         }
         let mut scores = scores.into_iter();
-        let mut answered = Vec::with_capacity(runners.len());
+        let mut answered = Vec::new();
         for (place, range) in ranges.into_iter().enumerate() {
             let given: Vec<RowScores> = scores.by_ref().take(range.len()).collect();
-            if runners.contains(&place) {
+            if runners[place] {
                 answered.push((place, given));
             }
             self.open[place].rows[side] = range.collect();

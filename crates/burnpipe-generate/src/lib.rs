@@ -18,9 +18,23 @@ mod processor;
 mod search;
 mod stopping;
 
-pub use config::{EarlyStopping, ForcedWords, GenerationConfig};
+pub use config::{
+    EarlyStopping, ForcedWords, GenerationConfig, GenerationDefaults, GenerationMode, GenerationSources,
+};
 pub use decoder::{Decoder, Event};
 pub use model::{LanguageModel, ModelRow, RowScores};
-pub use processor::LogitsProcessor;
+pub use processor::{
+    EncoderNoRepeatNGramLogitsProcessor, EncoderRepetitionPenaltyLogitsProcessor, EpsilonLogitsWarper,
+    EtaLogitsWarper, ExponentialDecayLengthPenalty, ForcedBOSTokenLogitsProcessor,
+    ForcedEOSTokenLogitsProcessor, HammingDiversityLogitsProcessor, InfNanRemoveLogitsProcessor,
+    LogitNormalization, LogitsProcessor, MinLengthLogitsProcessor, MinNewTokensLengthLogitsProcessor,
+    MinPLogitsWarper, NoBadWordsLogitsProcessor, NoRepeatNGramLogitsProcessor,
+    PrefixConstrainedLogitsProcessor, ProcessorInputs, RepetitionPenaltyLogitsProcessor,
+    SequenceBiasLogitsProcessor, SuppressTokensAtBeginLogitsProcessor, SuppressTokensLogitsProcessor,
+    TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper, TypicalLogitsWarper, processors,
+};
 pub use search::{Generated, NextRows, RowStep, Search, SearchContext, Sequence, Which, search};
-pub use stopping::StoppingRule;
+pub use stopping::{
+    ConfidenceCriteria, EosTokenCriteria, MaxLengthCriteria, MaxTimeCriteria, StopStringCriteria,
+    StoppingRule, TokenTexts, stopping_rules,
+};

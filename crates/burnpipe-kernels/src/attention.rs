@@ -388,7 +388,7 @@ impl Head<'_> {
             let count = width.min(keys.end - first);
             let start = self.key.start(batch, key_head, first);
             let rows = &self.key.values[start..start + (count - 1) * self.key.token_stride + size];
-            pack_panel(rows, (count, self.key.token_stride), size, width, panel);
+            pack_panel(rows, (count, self.key.token_stride), size, width, panel, |column| column);
         }
         panels
     }

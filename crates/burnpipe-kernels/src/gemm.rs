@@ -12,7 +12,7 @@ use rten_simd::ops::{BitOps, Extend, IntOps, NumOps};
 use rten_simd::{Isa, Simd, SimdOp};
 
 use crate::Activation;
-use crate::isa::dispatch;
+use crate::isa::{apart, dispatch};
 use crate::packed::{PackedMatrix, Panels, VECTORS};
 
 /// Inputs that are multiplied before going on to the next tile: a panel's part of 32 kB.
@@ -221,7 +221,7 @@ impl Weight for f32 {
     }
 }
 
-/// bfloat16: the upper half of an f32.
+/// bfloat16: the upper half of an f32. Panels hold them in [`pairs`](crate::packed::pairs), each an f32 in size.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 pub(crate) struct Brain(u16);
@@ -229,10 +229,11 @@ pub(crate) struct Brain(u16);
 impl Weight for Brain {
     #[inline(always)]
     unsafe fn load<I: Isa>(isa: I, at: *const Self) -> [I::F32; VECTORS] {
+        let ops = isa.i32();
         // SAFETY: the caller's promise; a panel is as wide as one vector of 16-bit numbers.
-        let bits = unsafe { isa.i16().load_ptr(at.cast()) };
-        let widen = |bits: I::I32| isa.i32().shift_left::<16>(bits).reinterpret_cast::<I::F32>();
-        [widen(isa.i16().extend_low(bits)), widen(isa.i16().extend_high(bits))]
+        let pairs = unsafe { isa.i16().load_ptr(at.cast()) }.reinterpret_cast::<I::I32>();
+        let upper = ops.and(pairs, ops.splat(!0 << 16));
+        [ops.shift_left::<16>(pairs).reinterpret_cast(), upper.reinterpret_cast()]
     }
 }
 
@@ -361,10 +362,14 @@ impl<W: Weight> Product<'_, W> {
         macro_rules! by_rows {
             ($($rows:literal)*) => {
                 match count {
-                    // SAFETY: `count` rows from `start` and the panel were checked above; this part
-                    // owns the tile of the target.
-                    $($rows => unsafe { tile.multiply::<I, $rows>(isa) },)*
-                    _ => unreachable!("tiles have at most 12 rows"),
+                    $($rows if $rows <= tile_rows(isa) => apart(
+                        isa,
+                        #[inline(always)]
+                        // SAFETY: `count` rows from `start` and the panel were checked above; this part
+                        // owns the tile of the target.
+                        || unsafe { tile.multiply::<I, $rows>(isa) },
+                    ),)*
+                    _ => unreachable!("tiles have at most {} rows", tile_rows(isa)),
                 }
             };
         }
@@ -440,6 +445,31 @@ struct Tile<W> {
 }
 
 impl<W: Weight> Tile<W> {
+    /// Adds the products of one input to sums.
+    ///
+    /// # Safety
+    ///
+    /// As [`multiply`](Self::multiply); the input is one of `depth`.
+    #[inline(always)]
+    unsafe fn add_input<I: Isa, const R: usize>(
+        &self,
+        isa: I,
+        input: usize,
+        sums: &mut [[I::F32; VECTORS]; R],
+    ) {
+        let ops = isa.f32();
+        // SAFETY: the caller's promise.
+        unsafe {
+            let weights = W::load(isa, self.panel.add(input * self.panel_stride));
+            for (row, sums) in sums.iter_mut().enumerate() {
+                let x = ops.splat(*self.rows.add(row * self.row_stride + input));
+                for (sum, weight) in sums.iter_mut().zip(weights) {
+                    *sum = ops.mul_add(x, weight, *sum);
+                }
+            }
+        }
+    }
+
     /// # Safety
     ///
     /// `R` rows of `depth` numbers, `depth` rows of a panel and `R` rows of `columns` numbers of the
@@ -448,20 +478,29 @@ impl<W: Weight> Tile<W> {
     unsafe fn multiply<I: Isa, const R: usize>(&self, isa: I) {
         let ops = isa.f32();
         let mut sums = [[ops.zero(); VECTORS]; R];
-        for input in 0..self.depth {
+        let mut first = 0;
+        if R <= 2 {
+            // So few sums would wait for their last multiply-adds, which take four cycles: every other input
+            // gets its own. Weights are not asked for: these are the only rows.
+            let mut others = sums;
+            first = self.depth / 2 * 2;
+            for input in (0..first).step_by(2) {
+                // SAFETY: the caller's promise.
+                unsafe {
+                    self.add_input(isa, input, &mut sums);
+                    self.add_input(isa, input + 1, &mut others);
+                }
+            }
+            for (sum, other) in sums.as_flattened_mut().iter_mut().zip(others.as_flattened()) {
+                *sum = ops.add(*sum, *other);
+            }
+        }
+        for input in first..self.depth {
             if self.ahead_step > 0 {
                 prefetch(self.ahead.wrapping_add(input * self.ahead_step));
             }
             // SAFETY: the caller's promise.
-            unsafe {
-                let weights = W::load(isa, self.panel.add(input * self.panel_stride));
-                for (row, sums) in sums.iter_mut().enumerate() {
-                    let x = ops.splat(*self.rows.add(row * self.row_stride + input));
-                    for (sum, weight) in sums.iter_mut().zip(weights) {
-                        *sum = ops.mul_add(x, weight, *sum);
-                    }
-                }
-            }
+            unsafe { self.add_input(isa, input, &mut sums) };
         }
         for (row, sums) in sums.into_iter().enumerate() {
             for (vector, sum) in sums.into_iter().enumerate() {

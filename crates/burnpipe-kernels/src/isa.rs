@@ -1,6 +1,7 @@
 //! Which instructions an operation is run with.
 
-use rten_simd::SimdOp;
+use rten_simd::ops::BitOps;
+use rten_simd::{Isa, SimdOp};
 
 /// Runs an operation with the best instructions that this machine has.
 pub(crate) fn dispatch<Op: SimdOp>(op: Op) -> Op::Output {
@@ -16,6 +17,26 @@ pub(crate) fn dispatch<Op: SimdOp>(op: Op) -> Op::Output {
         _ => {}
     }
     op.dispatch()
+}
+
+/// Runs a part of an operation; on AVX2 as a function of its own.
+///
+/// AVX2 has 16 registers. A loop that needs nearly all of them shares them with the constants of whatever code
+/// it is inlined into, and then its sums go through memory: matrix products took twice as long. The closure has
+/// to be `#[inline(always)]`.
+#[inline(always)]
+pub(crate) fn apart<I: Isa, T>(isa: I, part: impl FnOnce() -> T) -> T {
+    #[cfg(target_arch = "x86_64")]
+    if isa.f32().len() == 8 {
+        #[inline(never)]
+        #[target_feature(enable = "avx2,fma,f16c")]
+        fn with_avx2<T>(part: impl FnOnce() -> T) -> T {
+            part()
+        }
+        // SAFETY: only AVX2 has vectors of eight, and its `Isa` is made only where the processor has them.
+        return unsafe { with_avx2(part) };
+    }
+    part()
 }
 
 #[cfg(test)]

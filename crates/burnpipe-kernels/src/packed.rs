@@ -58,7 +58,7 @@ impl PackedMatrix {
     /// ```
     pub fn new(weights: &[f32], outputs: usize, inputs: usize) -> Self {
         let width = panel_width();
-        let panels = Panels::F32(pack(weights, outputs, inputs, width));
+        let panels = Panels::F32(pack(weights, outputs, inputs, width, |column| column));
         Self { panels, width, inputs, outputs }
     }
 
@@ -69,7 +69,7 @@ impl PackedMatrix {
     /// When there are not `outputs * inputs` weights.
     pub fn from_bf16(weights: &[bf16], outputs: usize, inputs: usize) -> Self {
         let width = panel_width();
-        let panels = Panels::BF16(pack(bits_of_bf16(weights), outputs, inputs, width));
+        let panels = Panels::BF16(pack(bits_of_bf16(weights), outputs, inputs, width, pairs(width)));
         Self { panels, width, inputs, outputs }
     }
 
@@ -80,7 +80,7 @@ impl PackedMatrix {
     /// When there are not `outputs * inputs` weights.
     pub fn from_f16(weights: &[f16], outputs: usize, inputs: usize) -> Self {
         let width = panel_width();
-        let panels = Panels::F16(pack(bits_of_f16(weights), outputs, inputs, width));
+        let panels = Panels::F16(pack(bits_of_f16(weights), outputs, inputs, width, |column| column));
         Self { panels, width, inputs, outputs }
     }
 
@@ -113,11 +113,20 @@ fn bits_of_f16(weights: &[f16]) -> &[u16] {
     weights.reinterpret_cast()
 }
 
+/// Where a panel's columns go that are read two at a time: those of the left vector into the lower halves of
+/// 32 bits, and those of the right one into the upper halves. Halves are taken apart without moving numbers
+/// across a vector.
+fn pairs(width: usize) -> impl Fn(usize) -> usize {
+    let half = width / 2;
+    move |column| 2 * (column % half) + usize::from((column >= half) == cfg!(target_endian = "little"))
+}
+
 fn pack<E: Copy + Default + Send + Sync>(
     weights: &[E],
     outputs: usize,
     inputs: usize,
     width: usize,
+    place: impl Fn(usize) -> usize + Sync,
 ) -> Vec<E> {
     assert_eq!(weights.len(), outputs * inputs, "{outputs} x {inputs} weights");
     let mut panels = vec![E::default(); outputs.div_ceil(width) * width * inputs];
@@ -125,27 +134,31 @@ fn pack<E: Copy + Default + Send + Sync>(
         return panels;
     }
     let pairs = panels.par_chunks_mut(width * inputs).zip(weights.par_chunks(width * inputs));
-    pairs.for_each(|(panel, rows)| pack_panel(rows, (rows.len() / inputs, inputs), inputs, width, panel));
+    pairs.for_each(|(panel, rows)| {
+        pack_panel(rows, (rows.len() / inputs, inputs), inputs, width, panel, &place);
+    });
     panels
 }
 
 /// How many inputs of a panel are packed at a time: their part of every row stays in the cache.
 const INPUTS_AT_ONCE: usize = 16;
 
-/// Lays rows, `stride` apart, beside each other: `[inputs, width]`.
+/// Lays rows, `stride` apart, beside each other: `[inputs, width]`, each in the column that `place` says.
 pub(crate) fn pack_panel<E: Copy>(
     rows: &[E],
     (count, stride): (usize, usize),
     inputs: usize,
     width: usize,
     panel: &mut [E],
+    place: impl Fn(usize) -> usize,
 ) {
     for start in (0..inputs).step_by(INPUTS_AT_ONCE) {
         let end = inputs.min(start + INPUTS_AT_ONCE);
         for column in 0..count {
+            let to = place(column);
             let row = &rows[column * stride + start..column * stride + end];
             for (input, &value) in row.iter().enumerate() {
-                panel[(start + input) * width + column] = value;
+                panel[(start + input) * width + to] = value;
             }
         }
     }

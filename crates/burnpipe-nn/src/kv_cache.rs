@@ -190,6 +190,7 @@ fn attend_on_cpu(
     }
     if let Some(ends) = step.ends_of_whole_texts() {
         let scope = AttentionScope {
+            hidden: step.hidden(&query.device()),
             bias: key_bias_of_joined(scope, step, heads, &query),
             causal: true,
             window: scope.window,
@@ -284,6 +285,7 @@ fn attend_by_row(
     scope: &CachedScope<'_>,
 ) -> Tensor<4> {
     let heads = query.dims()[2];
+    let padding = step.hidden(&query.device());
     let answers = step.texts().iter().map(|text| {
         let part = |x: &Tensor<4>| x.clone().narrow(1, text.new.start, text.new.len()).swap_dims(1, 2);
         let (keys, values) = match stored.get_mut(text.row) {
@@ -298,7 +300,9 @@ fn attend_by_row(
             let bias: Tensor<4> = Tensor::from_data(data, (&query.device(), query.dtype()));
             bias.expand([1, heads, text.new.len(), text.tokens()])
         });
+        let hidden = padding.clone().map(|hidden| hidden.narrow(3, text.new.start, text.new.len()));
         let scope = AttentionScope {
+            hidden,
             bias,
             causal: true,
             window: scope.window,

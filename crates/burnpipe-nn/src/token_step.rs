@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData};
 use burnpipe_core::{Error, ErrorKind, Result};
 
 use crate::{KvCache, TokenBatch};
@@ -15,6 +15,8 @@ use crate::{KvCache, TokenBatch};
 pub struct TokenStep {
     input_ids: Vec<i32>,
     texts: Vec<StepText>,
+    /// True where a new token is padding, which nobody sees; `None` where none is.
+    hidden: Option<Vec<bool>>,
 }
 
 /// The new tokens of one text.
@@ -42,7 +44,7 @@ impl TokenStep {
     ///
     /// When there is no token at all.
     pub fn new<'a>(texts: impl IntoIterator<Item = (usize, &'a [u32])>, cache: &KvCache) -> Result<Self> {
-        let mut step = Self { input_ids: Vec::new(), texts: Vec::new() };
+        let mut step = Self { input_ids: Vec::new(), texts: Vec::new(), hidden: None };
         for (row, tokens) in texts {
             let start = step.input_ids.len();
             step.input_ids.extend(tokens.iter().map(|&id| i32::try_from(id).unwrap_or(-1)));
@@ -65,7 +67,8 @@ impl TokenStep {
             .map(|(row, text)| StepText { row, past: 0, new: text.clone() })
             .collect();
         cache.select(&vec![None; texts.len()]);
-        (Self { input_ids: batch.ids().to_vec(), texts }, cache)
+        let hidden = batch.seen().contains(&false).then(|| batch.seen().iter().map(|seen| !seen).collect());
+        (Self { input_ids: batch.ids().to_vec(), texts, hidden }, cache)
     }
 
     /// The same step with some texts run from their start, for models whose keys change as a text grows, and
@@ -111,6 +114,13 @@ impl TokenStep {
     pub(crate) fn ends_of_whole_texts(&self) -> Option<Arc<[usize]>> {
         let whole = self.texts.iter().all(|text| text.past == 0);
         whole.then(|| self.texts.iter().map(|text| text.new.end).collect())
+    }
+
+    /// True where a new token is padding: `[1, 1, 1, tokens]`.
+    pub(crate) fn hidden(&self, device: &Device) -> Option<Tensor<4, Bool>> {
+        let hidden = self.hidden.clone()?;
+        let shape = [1, 1, 1, hidden.len()];
+        Some(Tensor::from_data(TensorData::new(hidden, shape), device))
     }
 
     /// The ids of the new tokens.

@@ -30,6 +30,8 @@ pub struct TaskContext<'a> {
     pub load: LoadContext<'a>,
     /// What the checkpoint's architecture offers.
     pub architecture: &'a Architecture,
+    /// A small model that proposes tokens, for tasks that write text.
+    pub assistant: Option<&'a TaskContext<'a>>,
 }
 
 /// A task that the table can hold: implement it for a task of your own to load it by name.
@@ -42,6 +44,9 @@ pub trait LoadTask: JsonTask + Sized {
     const SUMMARY: &'static str;
     /// The model that is used when none is named, and its revision.
     const DEFAULT_MODEL: (&'static str, &'static str);
+
+    /// Whether it can use a small model that proposes tokens.
+    const TAKES_ASSISTANT: bool = false;
 
     /// Whether an architecture with these heads can do the task.
     fn supports(heads: &Heads) -> bool;
@@ -65,6 +70,10 @@ pub struct TaskRecord {
     pub summary: &'static str,
     /// The parameters that a call takes.
     pub parameters: &'static [&'static str],
+    /// Whether the answer can be read while it is made.
+    pub streams: bool,
+    /// Whether it can use a small model that proposes tokens.
+    pub takes_assistant: bool,
     /// Checks the parameters of a call, names and values, before a model is loaded.
     pub check_parameters: fn(&Value) -> Result<()>,
     /// The model that is used when none is named.
@@ -85,6 +94,8 @@ impl TaskRecord {
             aliases: T::ALIASES,
             summary: T::SUMMARY,
             parameters: T::PARAMETERS,
+            streams: T::STREAMS,
+            takes_assistant: T::TAKES_ASSISTANT,
             check_parameters: check_parameters::<T>,
             default_model: T::DEFAULT_MODEL.0,
             default_revision: T::DEFAULT_MODEL.1,

@@ -19,7 +19,7 @@ mod stream;
 use std::sync::Arc;
 
 use burnpipe_core::{
-    BoxedSession, Cancellation, JsonTask, Pieces, Result, Session as _, StreamingTask, Task,
+    BoxedSession, Cancellation, Error, ErrorKind, JsonTask, Pieces, Result, Session as _, StreamingTask, Task,
 };
 use burnpipe_generate::Generated;
 use burnpipe_nn::{BatchLayout, CausalLm, Heads};
@@ -32,14 +32,16 @@ pub use prompt::{ChatMessage, TextGenerationInput};
 
 use crate::{LoadTask, TaskContext};
 use session::GenerationSession;
-use settings::GenerationDefaults;
+use settings::TaskDefaults;
 
 /// Continues prompts and chats.
 pub struct TextGeneration {
     tokenizer: Tokenizer,
     model: Arc<dyn CausalLm>,
+    /// A small model that proposes tokens.
+    assistant: Option<Arc<dyn CausalLm>>,
     layout: BatchLayout,
-    defaults: GenerationDefaults,
+    defaults: TaskDefaults,
 }
 
 /// A prompt, ready for the model.
@@ -89,18 +91,50 @@ impl LoadTask for TextGeneration {
     const ALIASES: &'static [&'static str] = &[];
     const SUMMARY: &'static str = "what follows a prompt, or the answer in a chat";
     const DEFAULT_MODEL: (&'static str, &'static str) = ("openai-community/gpt2", "607a30d");
+    const TAKES_ASSISTANT: bool = true;
 
     fn supports(heads: &Heads) -> bool {
         heads.causal_lm.is_some()
     }
 
     fn load(context: &TaskContext<'_>) -> Result<Self> {
-        let load = context.architecture.head("causal-lm", context.architecture.heads.causal_lm)?;
         let tokenizer = Tokenizer::load(context.load.checkpoint)?;
-        let defaults = GenerationDefaults::read(context.load.checkpoint, &tokenizer)?;
-        let model: Arc<dyn CausalLm> = Arc::from(load(&context.load)?);
-        Ok(Self { tokenizer, model, layout: BatchLayout::fastest(context.load.placement), defaults })
+        let defaults = TaskDefaults::read(context.load.checkpoint, &tokenizer)?;
+        let model = causal_lm(context)?;
+        let assistant = match context.assistant {
+            None => None,
+            Some(small) => {
+                check_assistant(context, small, &tokenizer)?;
+                Some(causal_lm(small)?)
+            }
+        };
+        let layout = BatchLayout::fastest(context.load.placement);
+        Ok(Self { tokenizer, model, assistant, layout, defaults })
     }
+}
+
+fn causal_lm(context: &TaskContext<'_>) -> Result<Arc<dyn CausalLm>> {
+    let load = context.architecture.head("causal-lm", context.architecture.heads.causal_lm)?;
+    Ok(Arc::from(load(&context.load)?))
+}
+
+/// An assistant's tokens must be the model's.
+fn check_assistant(
+    context: &TaskContext<'_>,
+    assistant: &TaskContext<'_>,
+    tokenizer: &Tokenizer,
+) -> Result<()> {
+    let other = Tokenizer::load(assistant.load.checkpoint)?;
+    let same = |id: u32| other.id_to_token(id) == tokenizer.id_to_token(id);
+    let count = u32::try_from(tokenizer.vocab_size()).unwrap_or(u32::MAX);
+    if other.vocab_size() == tokenizer.vocab_size() && (0..count).all(same) {
+        return Ok(());
+    }
+    let (model, small) = (context.load.checkpoint.name(), assistant.load.checkpoint.name());
+    let message = format!(
+        "the assistant model `{small}` has another tokenizer than `{model}`; take a small model of the same family"
+    );
+    Err(Error::new(ErrorKind::Tokenizer, message))
 }
 
 impl Task for TextGeneration {
@@ -167,6 +201,7 @@ impl StreamingTask for TextGeneration {
 
 impl JsonTask for TextGeneration {
     const PARAMETERS: &'static [&'static str] = settings::PARAMETERS;
+    const STREAMS: bool = true;
 
     fn parse_options(parameters: Map<String, Value>) -> Result<Self::Options> {
         TextGenerationOptions::parse(parameters)

@@ -29,6 +29,7 @@ pub struct PipelineBuilder {
     task: Option<String>,
     model: Option<String>,
     checkpoint: Option<Checkpoint>,
+    assistant_model: Option<String>,
     device: DeviceRequest,
     dtype: Option<DType>,
     open: OpenOptions,
@@ -47,6 +48,13 @@ impl PipelineBuilder {
     /// A checkpoint that is open already, such as one in memory.
     pub fn checkpoint(mut self, checkpoint: Checkpoint) -> Self {
         self.checkpoint = Some(checkpoint);
+        self
+    }
+
+    /// A small model of the same family and tokenizer that proposes tokens, an id on the Hub or a folder, for tasks
+    /// that write text: the answers are those of the model alone.
+    pub fn assistant_model(mut self, id_or_folder: impl Into<String>) -> Self {
+        self.assistant_model = Some(id_or_folder.into());
         self
     }
 
@@ -109,6 +117,7 @@ impl PipelineBuilder {
             None => self.task_of(&checkpoint, &tables)?,
         };
         let load = |context: &TaskContext<'_>, about| (task.load)(context, about);
+        self.check_assistant(task.id, task.takes_assistant)?;
         let pipeline = self.on_device(&checkpoint, task.id, task.supports, load)?;
         Ok(match self.batch_size {
             Some(batch_size) => pipeline.with_batch_size(batch_size),
@@ -123,8 +132,17 @@ impl PipelineBuilder {
     /// See [`load`](Self::load).
     pub fn load_as<T: LoadTask>(self) -> Result<Pipeline<T>> {
         let checkpoint = self.open_checkpoint(Some(T::DEFAULT_MODEL))?;
+        self.check_assistant(T::ID, T::TAKES_ASSISTANT)?;
         let task = self.on_device(&checkpoint, T::ID, T::supports, |context, _| T::load(context))?;
         Ok(Pipeline::new(task).with_batch_size(self.batch_size.unwrap_or(1)))
+    }
+
+    fn check_assistant(&self, task: &str, takes_assistant: bool) -> Result<()> {
+        if self.assistant_model.is_none() || takes_assistant {
+            return Ok(());
+        }
+        let message = format!("{task} takes no assistant model; leave it out");
+        Err(Error::new(ErrorKind::Parameter, message))
     }
 
     fn open_checkpoint(&self, default: Option<(&str, &str)>) -> Result<Checkpoint> {
@@ -153,6 +171,10 @@ impl PipelineBuilder {
             return burnpipe_pipelines::find(tables, tag);
         }
         let heads = [
+            ("ForCausalLM", "text-generation"),
+            ("LMHeadModel", "text-generation"),
+            ("ForMaskedLM", "fill-mask"),
+            ("ForQuestionAnswering", "question-answering"),
             ("ForTokenClassification", "token-classification"),
             ("ForSequenceClassification", "text-classification"),
             ("Model", "feature-extraction"),
@@ -180,9 +202,40 @@ impl PipelineBuilder {
         let config = checkpoint.config()?;
         let open = devices::open(&self.device, self.dtype, config.dtype())?;
         let model_type = config.model_type()?;
-        let tables: Vec<&[Architecture]> =
+        let architecture = self.architecture(checkpoint, task, supports)?;
+        let about = About {
+            task: task.to_string(),
+            model: checkpoint.name().to_string(),
+            model_type: model_type.to_string(),
+            device: open.name,
+            dtype: open.dtype.name(),
+        };
+        let placement = &open.placement;
+        let context = |checkpoint, architecture, assistant| TaskContext {
+            load: LoadContext { checkpoint, placement },
+            architecture,
+            assistant,
+        };
+        let Some(assistant) = &self.assistant_model else {
+            return load(&context(checkpoint, architecture, None), about);
+        };
+        let own = OpenOptions { revision: None, ..self.open.clone() };
+        let small = Checkpoint::open(assistant, &own)?;
+        let small = context(&small, self.architecture(&small, task, supports)?, None);
+        load(&context(checkpoint, architecture, Some(&small)), about)
+    }
+
+    /// The architecture of a checkpoint, which the task must be able to use.
+    fn architecture(
+        &self,
+        checkpoint: &Checkpoint,
+        task: &str,
+        supports: fn(&Heads) -> bool,
+    ) -> Result<&'static Architecture> {
+        let model_type = checkpoint.config()?.model_type()?;
+        let tables: Vec<&'static [Architecture]> =
             self.architectures.iter().copied().chain([ARCHITECTURES]).collect();
-        let architecture = burnpipe_models::find(&tables, model_type).ok_or_else(|| {
+        burnpipe_models::find(&tables, model_type).ok_or_else(|| {
             let able = tables.iter().flat_map(|table| table.iter());
             let able = able.filter(|architecture| supports(&architecture.heads));
             let able = quoted(able.map(|architecture| architecture.model_type));
@@ -191,16 +244,7 @@ impl PipelineBuilder {
                 checkpoint.name()
             );
             Error::new(ErrorKind::UnknownArchitecture, message)
-        })?;
-        let about = About {
-            task: task.to_string(),
-            model: checkpoint.name().to_string(),
-            model_type: model_type.to_string(),
-            device: open.name,
-            dtype: open.dtype.name(),
-        };
-        let load_context = LoadContext { checkpoint, placement: &open.placement };
-        load(&TaskContext { load: load_context, architecture }, about)
+        })
     }
 }
 

@@ -23,18 +23,20 @@ mod devices;
 pub use builder::{FromPretrained, PipelineBuilder, pipeline};
 pub use burnpipe_core::{
     About, AdapterKind, Answers, AnyPipeline, AsyncPipeline, Cancellation, DType, DeviceInfo, DeviceRequest,
-    Error, ErrorKind, JsonAnswers, JsonTask, Label, ModelFiles, Pipeline, Result, RunOptions, Task, Worker,
+    Error, ErrorKind, JsonAnswers, JsonStream, JsonTask, Label, ModelFiles, Piece, PieceStream, Pieces,
+    Pipeline, Result, RunOptions, StreamingTask, Task, Worker,
 };
 pub use burnpipe_hub as hub;
 pub use burnpipe_hub::{Checkpoint, DownloadProgress, OpenOptions};
 pub use burnpipe_models as models;
 pub use burnpipe_nn as nn;
 pub use burnpipe_pipelines::{
-    AggregationStrategy, Answer, Entity, FeatureExtraction, FeatureExtractionOptions, Features, FillMask,
-    FillMaskOptions, FilledMask, FunctionToApply, LoadTask, OffsetMapping, Pooling, QuestionAnswering,
-    QuestionAnsweringInput, QuestionAnsweringOptions, Ranked, Rerank, TableAnswer, TableQuestionAnswering,
-    TableQuestionAnsweringOptions, TableQuestions, TaskContext, TaskRecord, TextClassification,
-    TextClassificationOptions, TokenClassification, TokenClassificationOptions, TopK, ZeroShotClassification,
+    AggregationStrategy, Answer, ChatMessage, Entity, FeatureExtraction, FeatureExtractionOptions, Features,
+    FillMask, FillMaskOptions, FilledMask, FunctionToApply, GeneratedText, LoadTask, OffsetMapping, Pooling,
+    QuestionAnswering, QuestionAnsweringInput, QuestionAnsweringOptions, Ranked, Rerank, ReturnType,
+    TableAnswer, TableQuestionAnswering, TableQuestionAnsweringOptions, TableQuestions, TaskContext,
+    TaskRecord, TextClassification, TextClassificationOptions, TextGeneration, TextGenerationInput,
+    TextGenerationOptions, TokenClassification, TokenClassificationOptions, TopK, ZeroShotClassification,
     ZeroShotClassificationOptions, ZeroShotLabels,
 };
 pub use burnpipe_text as text;

@@ -19,8 +19,8 @@ GEMMA: dict[str, Any] = dict(
     rms_norm_eps=1e-3,
     rope_theta=600.0,
 )
-# <0x00> to <0xFF> come up less often.
-SHARED: dict[str, Any] = dict(make_tokenizer=gemma_tokenizer, quiet=(4, 264))
+# Embeddings are multiplied by the root of their size. <0x00> to <0xFF> come up less often.
+SHARED: dict[str, Any] = dict(make_tokenizer=gemma_tokenizer, embedding_std=0.2, quiet=(4, 264))
 LEFT: dict[str, Any] = dict(padding_side="left")
 TEMPLATE = (
     "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
@@ -70,7 +70,7 @@ decoder(
     GENERATION,
     [*C.short_text_generation_cases(), *C.short_chat_cases()],
     model_type="gemma2",
-    config={**GEMMA_2, "final_logit_softcapping": 2.5, "attn_logit_softcapping": 1.5},
+    config={**GEMMA_2, "final_logit_softcapping": 1.2, "attn_logit_softcapping": 1.5},
     tokenizer={"chat_template": TEMPLATE, **LEFT},
     **SHARED,
 )

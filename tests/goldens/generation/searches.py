@@ -82,6 +82,7 @@ class Toy(PreTrainedModel, GenerationMixin):
         self.anchor = torch.nn.Parameter(torch.zeros(1))
         self.values = {name: torch.tensor(table) for name, table in values.items()}
         self.passes = 0
+        self.memoryless = False
 
     def forward(
         self,
@@ -98,7 +99,7 @@ class Toy(PreTrainedModel, GenerationMixin):
         new = input_ids.shape[1]
         earlier = torch.nn.functional.pad(tokens, (1, 0), value=-1)[:, :-1][:, -new:]
         there = (earlier >= 0)[..., None]
-        before = self.values["previous"][earlier.clamp(min=0)] * there
+        before = self.values["previous"][earlier.clamp(min=0)] * there * (not self.memoryless)
         hidden = self.values["hidden"][input_ids] + self.values["hidden"][earlier.clamp(min=0)] * there * 0.5
         logits = self.values["last"][input_ids] + before
         return CausalLMOutputWithPast(
@@ -151,17 +152,17 @@ def contrastive(model: Toy, prompt: list[int], alpha: float, top_k: int, most: i
 
 
 PROMPTS = [[3, 7, 4], [5], [8, 9, 8, 9, 8], [16, 2, 11, 6, 11, 6], [10, 12]]
-EOS: list[Any] = [1, [1, 2], None, [6, 1, 14]]
+EOS: list[Any] = [1, [1, 2], None, [6, 1, 14], [16, 2, 5, 12, 18, 9]]
 
 
 def cases() -> list[dict[str, Any]]:
     out: list[dict[str, Any]] = []
 
     def add(prompt: int, eos: int = 0, **parameters: Any) -> None:
-        beside = {key: parameters.pop(key) for key in ("count_penalty", "stop_pair", "assistant", "negative", "steps") if key in parameters}
+        beside = {key: parameters.pop(key) for key in ("count_penalty", "stop_pair", "assistant", "negative", "steps", "memoryless") if key in parameters}
         parameters.setdefault("max_new_tokens", 12)
         parameters["eos_token_id"] = EOS[eos]
-        parameters["pad_token_id"] = PAD
+        parameters.setdefault("pad_token_id", PAD)
         out.append({"prompt": PROMPTS[prompt], "parameters": parameters, **beside})
 
     for prompt in range(5):
@@ -194,8 +195,19 @@ def cases() -> list[dict[str, Any]]:
                 add(prompt, len(out) % 4, num_beams=beams, num_beam_groups=groups, early_stopping=early_stopping,
                     diversity_penalty=diversity_penalty, num_return_sequences=min(3, beams),
                     length_penalty=1.0 + diversity_penalty / 2, count_penalty=0.7, max_new_tokens=10)
-    add(1, num_beams=4, num_beam_groups=2, diversity_penalty=1.0, num_return_sequences=4, steps=True,
-        output_logits=True, max_new_tokens=6)
+
+    # Groups that are done are filled with padding, which others are charged for: here the end.
+    for prompt in range(5):
+        for beams, groups in ((4, 2), (6, 3)):
+            add(prompt, prompt % 2, num_beams=beams, num_beam_groups=groups, diversity_penalty=1.5, pad_token_id=None,
+                early_stopping=prompt < 3, num_return_sequences=4)
+
+    # Many ends, so that more of the best continuations end.
+    for prompt in range(5):
+        add(prompt, 4, num_beams=2, num_return_sequences=2)
+        add(prompt, 4, num_beams=4, num_return_sequences=4, length_penalty=2.0)
+        add(prompt, 4, num_beams=4, num_beam_groups=2, diversity_penalty=0.5, num_return_sequences=3)
+        add(prompt, 4, num_beams=3, force_words_ids=[[4, 3]], num_return_sequences=2, length_penalty=2.0)
 
     # Words that must be made.
     words: list[Any] = [
@@ -239,6 +251,12 @@ def cases() -> list[dict[str, Any]]:
             add(len(out) % 5, len(out) % 4, guidance_scale=scale, negative=negative, count_penalty=0.3)
     add(1, guidance_scale=2.0, steps=True, output_logits=True, max_new_tokens=6)
 
+    # Python's rows without the prompt do not follow their beams: without memory that makes no difference.
+    for beams in (2, 4):
+        for scale in (1.5, 0.6):
+            add(len(out) % 5, len(out) % 4, guidance_scale=scale, num_beams=beams, num_return_sequences=2,
+                memoryless=True, count_penalty=0.3)
+
     # Contrastive search.
     for alpha in (0.1, 0.6):
         for top_k in (2, 4, 7):
@@ -253,8 +271,10 @@ def rounded(values: torch.Tensor) -> list[float]:
     return [float(f"{max(value, -1e30):.6g}") for value in values.tolist()]
 
 
-def stripped(tokens: list[int]) -> list[int]:
-    while tokens and tokens[-1] in (PAD, -1):
+def stripped(tokens: list[int], eos: Any) -> list[int]:
+    """Without padding, which may be the first end too."""
+    first = eos[0] if isinstance(eos, list) else eos
+    while tokens and (tokens[-1] in (PAD, -1) or tokens[-2:] == [first, first]):
         tokens = tokens[:-1]
     return tokens
 
@@ -262,6 +282,7 @@ def stripped(tokens: list[int]) -> list[int]:
 def run(case: dict[str, Any], model: Toy, assistant: Toy) -> dict[str, Any]:
     prompt, given = case["prompt"], dict(case["parameters"])
     model.passes = assistant.passes = 0
+    model.memoryless = bool(case.get("memoryless"))
     if "penalty_alpha" in given:
         eos = given["eos_token_id"]
         eos = [] if eos is None else eos if isinstance(eos, list) else [eos]
@@ -293,20 +314,26 @@ def run(case: dict[str, Any], model: Toy, assistant: Toy) -> dict[str, Any]:
         # Where too few beams have all words, Python cannot give scores.
         assert "force_words_ids" in given
         output = model.generate(ids, **given, return_dict_in_generate=True)
-    case["sequences"] = [stripped(row[len(prompt) :]) for row in output.sequences.tolist()]
+    case["sequences"] = [stripped(row[len(prompt) :], given["eos_token_id"]) for row in output.sequences.tolist()]
     if output.get("sequences_scores") is not None:
         case["sequences_scores"] = rounded(output.sequences_scores)
     if case.get("assistant") or "prompt_lookup_num_tokens" in given:
         case["passes"] = [model.passes, assistant.passes]
     if case.get("steps"):
-        # The row that every token of a sequence came from.
+        # The row that every token of a sequence came from. (Of groups of beams Python tells the wrong ones.)
         indices = output["beam_indices"].tolist() if "beam_indices" in output else None
         for name in ("scores", "logits"):
-            if name in output and output[name] is not None:
-                case[name] = [
-                    [rounded(output[name][step][indices[row][step] if indices else row]) for step in range(len(tokens))]
-                    for row, tokens in enumerate(case["sequences"])
-                ]
+            if name not in output or output[name] is None:
+                continue
+            case[name] = []
+            for place, tokens in enumerate(case["sequences"]):
+                rows = indices[place] if indices else [place] * len(tokens)
+                steps = [output[name][step][rows[step]] for step in range(len(tokens))]
+                if "force_words_ids" in given and name == "scores":
+                    # Python's have the sum of the tokens before in them here.
+                    sums = [0.0, *(step[token].item() for step, token in zip(steps, tokens))]
+                    steps = [step - before for step, before in zip(steps, sums)]
+                case[name].append([rounded(step) for step in steps])
     return case
 
 

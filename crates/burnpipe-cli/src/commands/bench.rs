@@ -32,6 +32,9 @@ struct Report {
     inputs_per_s: f64,
     /// By the median run; `None` for tasks without tokens.
     tokens_per_s: Option<f64>,
+    /// Of tasks that write text.
+    #[serde(flatten)]
+    generation: Option<Generation>,
     /// The most memory that the process held; `None` where the system does not say.
     peak_memory_bytes: Option<u64>,
 }
@@ -42,6 +45,19 @@ struct Latency {
     p50: f64,
     p95: f64,
     p99: f64,
+}
+
+/// How fast text is written.
+#[derive(Debug, Serialize)]
+struct Generation {
+    /// From the call to the first token of every input, by the median run.
+    first_token_ms: f64,
+    /// Tokens of the prompts, by the same runs.
+    prompt_tokens_per_s: f64,
+    /// Tokens after the first, by the median runs.
+    new_tokens_per_s: f64,
+    /// How many tokens a run writes.
+    new_tokens: u64,
 }
 
 /// Runs the command.
@@ -102,6 +118,10 @@ fn measure(
     times.sort();
     let p50 = percentile(&times, 50);
     let per_second = |count: u64| count as f64 / p50.as_secs_f64();
+    let generation = match task.streams {
+        true => Some(measure_generation(&pipeline, arguments, parameters, (places, inputs), p50)?),
+        false => None,
+    };
     let about = pipeline.about();
     Ok(Report {
         task: about.task.clone(),
@@ -120,7 +140,49 @@ fn measure(
         },
         inputs_per_s: per_second(inputs.len() as u64),
         tokens_per_s: pipeline.count_tokens(inputs, parameters)?.map(per_second),
+        generation,
         peak_memory_bytes: peak_memory(),
+    })
+}
+
+/// How fast text is written: runs that write one token are what a whole run is compared with.
+fn measure_generation(
+    pipeline: &AnyPipeline,
+    arguments: &BenchArguments,
+    parameters: &Value,
+    (places, inputs): (&[Place], &[Value]),
+    whole: Duration,
+) -> Result<Generation> {
+    let batch_size = arguments.call.batch_size.map_or(1, usize::from);
+    let with = |name: &str, value: Value| {
+        let mut parameters = parameters.as_object().cloned().unwrap_or_default();
+        parameters.insert(name.into(), value);
+        parameters
+    };
+    let one_token = Value::Object(with("max_new_tokens", 1.into()));
+    let run = || answer_all(pipeline, &one_token, places, inputs, batch_size);
+    let mut times = (0..arguments.runs.get()).map(|_| run()).collect::<Result<Vec<Duration>>>()?;
+    times.sort();
+    let first = percentile(&times, 50);
+    let mut ids = with("return_tensors", true.into());
+    ids.retain(|name, _| !["return_full_text", "return_text", "return_type"].contains(&name.as_str()));
+    let copies: Vec<Result<Value>> = inputs.iter().cloned().map(Ok).collect();
+    let options = RunOptions { batch_size: Some(batch_size), cancellation: None };
+    let mut all_tokens = 0;
+    for answer in pipeline.iter_with(copies, &Value::Object(ids), options)? {
+        let answer = answer?;
+        let sequences = answer.as_array().into_iter().flatten();
+        let tokens = sequences.filter_map(|sequence| sequence.get("generated_token_ids")?.as_array());
+        all_tokens += tokens.map(|tokens| tokens.len() as u64).sum::<u64>();
+    }
+    let prompt_tokens = pipeline.count_tokens(inputs, parameters)?.unwrap_or(0);
+    let new_tokens = all_tokens.saturating_sub(prompt_tokens);
+    let after_first = new_tokens.saturating_sub(inputs.len() as u64);
+    Ok(Generation {
+        first_token_ms: milliseconds(first),
+        prompt_tokens_per_s: prompt_tokens as f64 / first.as_secs_f64(),
+        new_tokens_per_s: after_first as f64 / whole.saturating_sub(first).as_secs_f64(),
+        new_tokens,
     })
 }
 
@@ -176,6 +238,12 @@ fn table(report: &Report, inputs: usize) -> String {
     line("inputs", format!("{:.1} per second", report.inputs_per_s));
     if let Some(tokens) = report.tokens_per_s {
         line("tokens", format!("{tokens:.0} per second"));
+    }
+    if let Some(generation) = &report.generation {
+        line("first token", format!("{:.1} ms", generation.first_token_ms));
+        line("prompts", format!("{:.0} tokens per second", generation.prompt_tokens_per_s));
+        let Generation { new_tokens, new_tokens_per_s, .. } = generation;
+        line("new tokens", format!("{new_tokens_per_s:.1} per second after the first ({new_tokens} a run)"));
     }
     if let Some(memory) = report.peak_memory_bytes {
         line("peak memory", bytes(memory));

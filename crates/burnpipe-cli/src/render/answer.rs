@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::{cells, entities, fills, labels, numbers, passages, printable, records, style::PALE};
+use super::{cells, entities, fills, labels, numbers, passages, printable, records, style::PALE, texts};
 
 /// How much of a text stands above its answer.
 const PREVIEW: usize = 80;
@@ -28,6 +28,8 @@ pub(crate) fn answer(place: Option<&str>, input: &Value, answer: &Value, width: 
         cells::render(&cells, width)
     } else if let Some(fills) = fills::read(answer) {
         fills::render(&fills, width)
+    } else if let Some(texts) = texts::read(answer) {
+        texts::render(&texts)
     } else if let Some(shape) = numbers::shape(answer) {
         numbers::render(&shape, answer)
     } else {

@@ -14,7 +14,9 @@ mod printable;
 mod records;
 mod style;
 mod table;
+mod texts;
 
 pub(crate) use answer::answer;
+pub(crate) use printable::{prompt, streamed};
 pub(crate) use style::{BOLD, GOOD, MISSING, PALE};
 pub(crate) use table::{Table, terminal_width};

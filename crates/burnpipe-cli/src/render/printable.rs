@@ -1,5 +1,7 @@
 //! Text of strangers on our terminal.
 
+use super::style::PALE;
+
 /// The text on one line, without characters that move the cursor or change colours.
 pub(super) fn one_line(text: &str) -> String {
     text.chars().map(|character| if character.is_whitespace() { ' ' } else { visible(character) }).collect()
@@ -19,6 +21,16 @@ pub(super) fn preview(text: &str, longest: usize) -> String {
         return line;
     }
     line.chars().take(longest.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// A prompt before what follows it.
+pub(crate) fn prompt(text: &str) -> String {
+    format!("{PALE}{}{PALE:#}", lines(text))
+}
+
+/// A piece of text as it is made.
+pub(crate) fn streamed(text: &str) -> String {
+    lines(text)
 }
 
 fn visible(character: char) -> char {

@@ -7,7 +7,7 @@ use burnpipe_core::Result;
 use fastrand::Rng;
 
 use super::choose::{draw_several, softmax, stream, top};
-use super::rules::{Form, Rules, Step, Trace, expect_candidates, expect_rows, extended, prompt_rows};
+use super::rules::{Form, Rules, Step, Trace, expect_rows, extended, prompt_rows, sums};
 use super::{Generated, NextRows, RowStep, Search};
 use crate::config::{EarlyStopping, GenerationConfig};
 use crate::model::RowScores;
@@ -26,8 +26,6 @@ pub(super) struct Beam {
     random: Option<Rng>,
     running: Vec<Candidate>,
     finished: Vec<Candidate>,
-    /// Whether a running beam may still end better than those that ended.
-    improvable: bool,
     /// Whether the model has the prompt alone, which all beams continue.
     only_prompt: bool,
 }
@@ -68,7 +66,6 @@ impl Beam {
             random: config.do_sample.then(|| stream(seed, input, 0)),
             running: (0..config.num_beams).map(beam).collect(),
             finished: (1..=config.num_beams).map(beam).collect(),
-            improvable: true,
             only_prompt: true,
             rules,
         }
@@ -77,15 +74,8 @@ impl Beam {
     /// The best continuations of all beams: enough that `num_beams` go on when the best all end.
     fn continuations(&mut self, steps: &[Step]) -> Result<Vec<Candidate>> {
         let wanted = self.rules.eos_token_ids.len().saturating_add(1).max(2) * self.num_beams;
-        let step = |beam: usize| &steps[beam % steps.len()];
-        let vocabulary = step(0).scores.len();
-        let sums: Vec<f32> = self
-            .running
-            .iter()
-            .enumerate()
-            .flat_map(|(beam, running)| step(beam).scores.iter().map(|score| score + running.score))
-            .collect();
-        expect_candidates(&sums)?;
+        let sums = sums(self.running.iter().map(|beam| beam.score), steps)?;
+        let vocabulary = sums.len() / self.running.len();
         let places: Vec<usize> = match &mut self.random {
             Some(random) => draw_several(&softmax(&sums)?, wanted, random),
             None => top(sums.iter().copied(), wanted).into_iter().map(|(place, _)| place).collect(),
@@ -94,7 +84,7 @@ impl Beam {
             let beam = place / vocabulary;
             let tokens = extended(&self.running[beam].tokens, (place % vocabulary) as u32);
             let mut trace = self.running[beam].trace.clone();
-            self.rules.record(&mut trace, step(beam));
+            self.rules.record(&mut trace, &steps[beam % steps.len()]);
             let ended = self.rules.stops(&tokens);
             Candidate { tokens, score: sums[place], parent: beam, ended, trace }
         };
@@ -103,8 +93,8 @@ impl Beam {
 
     /// The beams of the next step: the best that did not end.
     fn go_on_with(&mut self, candidates: &[Candidate]) {
-        let barred = |candidate: &Candidate| if candidate.ended { -NEVER } else { -0.0 };
-        let scores = candidates.iter().map(|candidate| candidate.score + barred(candidate));
+        let charge = |candidate: &Candidate| if candidate.ended { NEVER } else { 0.0 };
+        let scores = candidates.iter().map(|candidate| candidate.score - charge(candidate));
         let best = top(scores, self.num_beams);
         let beam = |(place, score): (usize, f32)| Candidate { score, ..candidates[place].clone() };
         self.running = best.into_iter().map(beam).collect();
@@ -113,13 +103,10 @@ impl Beam {
     /// Takes those that ended among the `num_beams` best into the finished ones, if they are better.
     fn finish_with(&mut self, mut candidates: Vec<Candidate>, length: usize) {
         let divisor = self.penalty(length);
-        let full = self.early_stopping == EarlyStopping::Yes && self.all_finished();
         for (rank, candidate) in candidates.iter_mut().enumerate() {
             candidate.ended &= rank < self.num_beams;
             candidate.score /= divisor;
-            for barred in [full, !self.improvable, !candidate.ended] {
-                candidate.score += if barred { -NEVER } else { -0.0 };
-            }
+            candidate.score -= if candidate.ended { 0.0 } else { NEVER };
         }
         let mut merged: Vec<Option<Candidate>> =
             std::mem::take(&mut self.finished).into_iter().chain(candidates).map(Some).collect();
@@ -139,10 +126,6 @@ impl Beam {
 
     fn penalty(&self, length: usize) -> f32 {
         (length as f64).powf(self.length_penalty) as f32
-    }
-
-    fn all_finished(&self) -> bool {
-        self.finished.iter().all(|beam| beam.ended)
     }
 }
 
@@ -164,9 +147,8 @@ impl Search for Beam {
         let all_ended = candidates.iter().all(|candidate| candidate.ended);
         self.go_on_with(&candidates);
         self.finish_with(candidates, length);
-        self.improvable &= self.may_improve(length);
-        let full = self.early_stopping == EarlyStopping::Yes && self.all_finished();
-        if all_ended || full || !self.improvable {
+        let full = self.early_stopping == EarlyStopping::Yes && self.finished.iter().all(|beam| beam.ended);
+        if all_ended || full || !self.may_improve(length) {
             return Ok(None);
         }
         let row = |beam: &Candidate| {
@@ -182,7 +164,6 @@ impl Search for Beam {
         if length > 0 {
             let mut candidates = std::mem::take(&mut self.running);
             candidates.iter_mut().for_each(|candidate| candidate.ended = true);
-            self.improvable = true;
             self.finish_with(candidates, length);
         }
     }

@@ -1,8 +1,16 @@
 //! The joint between decoding methods and the model; a file for each method.
 
+mod assisted;
 mod beam;
 mod choose;
+mod constrained_beam;
+mod constraints;
+mod contrastive;
+mod group_beam;
+mod guided;
+mod hypotheses;
 mod mode;
+mod propose;
 mod rules;
 mod sample;
 

@@ -3,7 +3,12 @@
 use burnpipe_core::{Error, ErrorKind, Result};
 
 use super::Search;
+use super::assisted::Assisted;
 use super::beam::Beam;
+use super::constrained_beam::ConstrainedBeam;
+use super::contrastive::Contrastive;
+use super::group_beam::GroupBeam;
+use super::guided::Guided;
 use super::rules::Rules;
 use super::sample::Sample;
 use crate::config::GenerationConfig;
@@ -39,14 +44,26 @@ pub fn search(
     validate(config)?;
     let rules = Rules::new(config, &prompt, processors, stopping)?;
     let seed = config.seed.unwrap_or_else(|| fastrand::u64(..));
-    match method(config, context) {
-        Method::Sample => {
-            let count = config.num_return_sequences;
-            Ok(Box::new(Sample::new(rules, &prompt, config.do_sample, count, seed, context.input)))
+    let (input, count) = (context.input, config.num_return_sequences);
+    let guided = config.guidance_scale.is_some_and(|scale| scale != 1.0);
+    let guided_prompt = guided.then(|| prompt.clone());
+    let search: Box<dyn Search> = match method(config, context) {
+        Method::Sample => Box::new(Sample::new(rules, &prompt, config.do_sample, count, seed, input)),
+        Method::Beam => Box::new(Beam::new(rules, config, &prompt, seed, input)),
+        Method::GroupBeam => Box::new(GroupBeam::new(rules, config, &prompt)?),
+        Method::ConstrainedBeam => Box::new(ConstrainedBeam::new(rules, config, &prompt)?),
+        Method::Contrastive => Box::new(Contrastive::new(rules, config, prompt)),
+        Method::Assisted if count > 1 => {
+            let message =
+                "`num_return_sequences` must be 1 with an assistant model or `prompt_lookup_num_tokens`";
+            return Err(Error::new(ErrorKind::Parameter, message));
         }
-        Method::Beam => Ok(Box::new(Beam::new(rules, config, &prompt, seed, context.input))),
-        _ => Err(Error::new(ErrorKind::Unsupported, "this decoding method is not there yet")),
-    }
+        Method::Assisted => Box::new(Assisted::new(rules, config, prompt, seed, input)?),
+    };
+    Ok(match guided_prompt {
+        Some(prompt) => Box::new(Guided::new(search, &prompt, context.negative_prompt.clone())?),
+        None => search,
+    })
 }
 
 /// A decoding method.
@@ -79,7 +96,7 @@ fn method(config: &GenerationConfig, context: &SearchContext) -> Method {
     Method::Sample
 }
 
-/// What `GenerationConfig.validate` and the methods themselves refuse.
+/// What `GenerationConfig.validate` refuses; what one method alone asks for is in its file.
 fn validate(config: &GenerationConfig) -> Result<()> {
     let refuse = |message: &str| Err(Error::new(ErrorKind::Parameter, message));
     if config.max_new_tokens == Some(0) {
@@ -88,9 +105,22 @@ fn validate(config: &GenerationConfig) -> Result<()> {
     if config.num_beams == 0 || config.num_return_sequences == 0 {
         return refuse("`num_beams` and `num_return_sequences` must be at least 1");
     }
-    if config.num_return_sequences > 1 && config.num_beams == 1 && !config.do_sample {
+    if config.num_beams == 1 {
+        if config.num_return_sequences > 1 && !config.do_sample {
+            return refuse(
+                "greedy search gives one answer: `num_return_sequences` needs `do_sample` or `num_beams`",
+            );
+        }
+        return Ok(());
+    }
+    if config.num_return_sequences > config.num_beams {
+        return refuse("`num_return_sequences` must not be above `num_beams`");
+    }
+    let groups = config.diversity_penalty != 0.0 || config.num_beam_groups != 1;
+    let apart = config.diversity_penalty > 0.0 && config.num_beam_groups > 1;
+    if groups && config.force_words_ids.is_none() && (config.do_sample || !apart) {
         return refuse(
-            "`num_return_sequences` above 1 needs `do_sample` or as many beams: greedy search gives one",
+            "groups of beams need `num_beam_groups` above 1 and `diversity_penalty` above 0, and no `do_sample`",
         );
     }
     Ok(())

@@ -174,9 +174,22 @@ pub(super) fn expect_rows(scores: &[RowScores], wanted: usize) -> Result<()> {
     Err(Error::new(ErrorKind::Internal, message))
 }
 
-/// Fails when no continuation of any beam is possible.
-pub(super) fn expect_candidates(sums: &[f32]) -> Result<()> {
-    argmax(sums).map(|_| ())
+/// The scores of every token after every beam, added to the beam's: `[beams * vocabulary]`. Where the model has
+/// the prompt alone there is one step for all beams.
+///
+/// # Errors
+///
+/// When no continuation of any beam is possible, or the rows differ in width.
+pub(super) fn sums(beams: impl Iterator<Item = f32>, steps: &[Step]) -> Result<Vec<f32>> {
+    let mut sums = Vec::new();
+    for (beam, step) in beams.zip(steps.iter().cycle()) {
+        if step.scores.len() != steps[0].scores.len() {
+            return Err(Error::new(ErrorKind::Internal, "the model gave rows of different widths"));
+        }
+        sums.extend(step.scores.iter().map(|score| score + beam));
+    }
+    argmax(&sums)?;
+    Ok(sums)
 }
 
 fn missing_scores() -> Error {

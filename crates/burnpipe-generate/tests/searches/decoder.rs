@@ -1,29 +1,16 @@
 //! Many inputs side by side: they do not see each other, neither in what they answer nor in how they fail.
 
-use crate::toy::{Case, Goldens, Toy, drain, goldens};
 use burnpipe_core::ErrorKind;
 use burnpipe_generate::{Decoder, Event, Generated, GenerationConfig};
 use serde_json::{Value, json};
 
-/// A case of no golden.
-const DONE: [&str; 2] = ["greedy", "beams"];
-
-fn case(prompt: &[u32], parameters: Value) -> Case {
-    serde_json::from_value(json!({"prompt": prompt, "parameters": parameters, "sequences": []})).unwrap()
-}
-
-fn alone(goldens: &Goldens, case: &Case, config: &GenerationConfig, input: usize) -> Generated {
-    let (mut model, mut assistant) = (Toy::new(&goldens.model), Toy::new(&goldens.assistant));
-    let mut decoder = Decoder::new(&mut model).with_assistant(&mut assistant);
-    decoder.push(input, case.search(config, input).unwrap());
-    drain(&mut decoder).remove(0).2.unwrap()
-}
+use crate::toy::{Case, Toy, alone, case, drain, goldens};
 
 /// All goldens together, five open at a time, with places given on as they become free.
 #[test]
 fn inputs_together_are_inputs_alone() {
     let mut goldens = goldens();
-    goldens.cases.retain(|case| DONE.contains(&case.method()));
+    goldens.cases.retain(|case| !case.memoryless);
     let (mut model, mut assistant) = (Toy::new(&goldens.model), Toy::new(&goldens.assistant));
     let mut decoder = Decoder::new(&mut model).with_assistant(&mut assistant);
     let configs: Vec<GenerationConfig> = goldens.cases.iter().map(Case::config).collect();
@@ -136,10 +123,9 @@ fn scores_that_are_not_numbers_end_their_input_alone() {
 
 #[test]
 fn a_cancelled_input_leaves_what_it_has() {
-    let mut goldens = goldens();
-    goldens.cases.retain(|case| DONE.contains(&case.method()));
+    let goldens = goldens();
     for case in &goldens.cases {
-        let (mut model, mut assistant) = (Toy::new(&goldens.model), Toy::new(&goldens.assistant));
+        let (mut model, mut assistant) = goldens.models(case);
         let mut decoder = Decoder::new(&mut model).with_assistant(&mut assistant);
         let config = case.config();
         decoder.push(4, case.search(&config, 4).unwrap());
@@ -158,29 +144,4 @@ fn a_cancelled_input_leaves_what_it_has() {
             assert_eq!(cancelled.sequences[0].tokens, whole.sequences[0].tokens[..3]);
         }
     }
-}
-
-/// Second tokens of 20,000 draws by chi-square against the product of the tables' softmax.
-#[test]
-fn draws_follow_the_probabilities() {
-    let goldens = goldens();
-    let logits = &goldens.model.last[5];
-    let total: f64 = logits.iter().map(|logit| f64::from(*logit).exp()).sum();
-    let parameters =
-        json!({"do_sample": true, "num_return_sequences": 20_000, "max_new_tokens": 1, "seed": 3});
-    let case = case(&[5], parameters);
-    let generated = alone(&goldens, &case, &case.config(), 0);
-    let mut counts = vec![0.0; logits.len()];
-    generated.sequences.iter().for_each(|sequence| counts[sequence.tokens[0] as usize] += 1.0);
-    let mut chi_square = 0.0;
-    for (count, logit) in counts.iter().zip(logits) {
-        let expected = f64::from(*logit).exp() / total * 20_000.0;
-        if expected < 1e-6 {
-            assert_eq!(*count, 0.0);
-        } else {
-            chi_square += (count - expected).powi(2) / expected;
-        }
-    }
-    // 18 degrees of freedom: above 66.3 once in a million.
-    assert!(chi_square < 66.3, "{chi_square}");
 }

@@ -1,7 +1,8 @@
 //! Every decoding method against `generate()` of transformers 4.56.2 on a toy model.
 
-use crate::toy::{Case, Goldens, Toy, drain, goldens};
 use burnpipe_generate::Decoder;
+
+use crate::toy::{Case, Goldens, drain, goldens};
 
 #[test]
 fn greedy() {
@@ -11,6 +12,36 @@ fn greedy() {
 #[test]
 fn beams() {
     check("beams");
+}
+
+#[test]
+fn groups_of_beams() {
+    check("groups");
+}
+
+#[test]
+fn forced_words() {
+    check("constrained");
+}
+
+#[test]
+fn contrastive() {
+    check("contrastive");
+}
+
+#[test]
+fn with_an_assistant() {
+    check("assisted");
+}
+
+#[test]
+fn with_look_up_in_the_prompt() {
+    check("lookup");
+}
+
+#[test]
+fn with_guidance() {
+    check("guided");
 }
 
 /// Runs all cases of a method, each alone, and compares tokens, scores and the number of passes.
@@ -23,7 +54,7 @@ fn check(method: &str) {
 }
 
 fn compare(goldens: &Goldens, case: &Case) -> Result<(), String> {
-    let (mut model, mut assistant) = (Toy::new(&goldens.model), Toy::new(&goldens.assistant));
+    let (mut model, mut assistant) = goldens.models(case);
     let mut decoder = Decoder::new(&mut model).with_assistant(&mut assistant);
     let config = case.config();
     decoder.push(0, case.search(&config, 0).unwrap());

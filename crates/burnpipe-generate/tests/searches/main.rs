@@ -2,4 +2,6 @@
 
 mod decoder;
 mod goldens;
+mod properties;
+mod refusals;
 mod toy;

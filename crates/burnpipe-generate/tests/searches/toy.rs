@@ -1,5 +1,6 @@
 //! The toy language model of `tests/goldens/generation/searches.py`, and what is set up around it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -9,12 +10,12 @@ use burnpipe_generate::{
     SearchContext, StoppingRule, search,
 };
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[derive(Clone, Deserialize)]
 pub(crate) struct Tables {
     pub(crate) last: Vec<Vec<f32>>,
-    previous: Vec<Vec<f32>>,
+    pub(crate) previous: Vec<Vec<f32>>,
     hidden: Vec<Vec<f32>>,
 }
 
@@ -24,10 +25,13 @@ pub(crate) struct Case {
     pub(crate) parameters: Value,
     #[serde(default)]
     pub(crate) count_penalty: f32,
-    stop_pair: Option<Vec<u32>>,
+    pub(crate) stop_pair: Option<Vec<u32>>,
     #[serde(default)]
     pub(crate) assistant: bool,
-    negative: Option<Vec<u32>>,
+    pub(crate) negative: Option<Vec<u32>>,
+    /// Whether the logits are looked up by the last token alone.
+    #[serde(default)]
+    pub(crate) memoryless: bool,
     pub(crate) sequences: Vec<Vec<u32>>,
     pub(crate) sequences_scores: Option<Vec<f32>>,
     pub(crate) scores: Option<Vec<Vec<Vec<f32>>>>,
@@ -47,27 +51,48 @@ pub(crate) fn goldens() -> Goldens {
     serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
 }
 
+impl Goldens {
+    /// The models that a case runs on.
+    pub(crate) fn models(&self, case: &Case) -> (Toy, Toy) {
+        let mut model = Toy::new(&self.model);
+        model.memoryless = case.memoryless;
+        (model, Toy::new(&self.assistant))
+    }
+}
+
 /// A model whose cache is the tokens, and whose logits are looked up by the last two of them.
 pub(crate) struct Toy {
     tables: Tables,
     rows: Vec<Vec<u32>>,
+    memoryless: bool,
     /// A token that the model cannot take.
     pub(crate) refused: Option<u32>,
     /// A token after which the logits are not numbers.
     pub(crate) broken: Option<u32>,
+    /// The lengths of a prompt and of the negative prompt after which the second half of the rows must say the
+    /// same as the first half after the prompt.
+    pub(crate) twins: Option<[usize; 2]>,
     /// The rows of every pass that had tokens.
     pub(crate) passes: Vec<usize>,
 }
 
 impl Toy {
     pub(crate) fn new(tables: &Tables) -> Self {
-        Self { tables: tables.clone(), rows: Vec::new(), refused: None, broken: None, passes: Vec::new() }
+        Self {
+            tables: tables.clone(),
+            rows: Vec::new(),
+            memoryless: false,
+            refused: None,
+            broken: None,
+            twins: None,
+            passes: Vec::new(),
+        }
     }
 
     fn logits(&self, tokens: &[u32]) -> Vec<f32> {
         let (last, earlier) = ends(tokens);
         let mut logits = self.tables.last[last].clone();
-        if let Some(earlier) = earlier {
+        if let Some(earlier) = earlier.filter(|_| !self.memoryless) {
             logits.iter_mut().zip(&self.tables.previous[earlier]).for_each(|(logit, more)| *logit += more);
         }
         if self.broken == Some(last as u32) { vec![f32::NAN; logits.len()] } else { logits }
@@ -115,6 +140,11 @@ impl LanguageModel for Toy {
                 unconditional: Vec::new(),
             });
             all.push(tokens);
+        }
+        if let Some([prompt, negative]) = self.twins {
+            let (rows, twins) = all.split_at(all.len() / 2);
+            assert_eq!(rows.len(), twins.len());
+            rows.iter().zip(twins).for_each(|(row, twin)| assert_eq!(row[prompt..], twin[negative..]));
         }
         self.rows = all;
         self.passes.push(rows.iter().filter(|row| !row.tokens.is_empty()).count());
@@ -185,20 +215,30 @@ impl Case {
 
 /// Runs all that is open to its end: the streamed tokens and what was made, by id.
 pub(crate) fn drain(decoder: &mut Decoder<'_>) -> Vec<(usize, Vec<u32>, Result<Generated>)> {
-    let mut streamed: Vec<(usize, Vec<u32>)> = Vec::new();
+    let mut streamed: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
     let mut done = Vec::new();
     while decoder.open() > 0 {
         for (id, event) in decoder.step() {
+            let mine = streamed.entry(id).or_default();
             match event {
-                Event::Tokens(tokens) => streamed.push((id, tokens)),
-                Event::Finished(result) => {
-                    let mine = streamed.iter().filter(|(other, _)| *other == id);
-                    let tokens = mine.flat_map(|(_, tokens)| tokens.clone()).collect();
-                    done.push((id, tokens, result));
-                }
+                Event::Tokens(tokens) => mine.extend(tokens),
+                Event::Finished(result) => done.push((id, std::mem::take(mine), result)),
             }
         }
     }
     done.sort_by_key(|(id, ..)| *id);
     done
+}
+
+/// A case of no golden.
+pub(crate) fn case(prompt: &[u32], parameters: Value) -> Case {
+    serde_json::from_value(json!({"prompt": prompt, "parameters": parameters, "sequences": []})).unwrap()
+}
+
+/// What a case answers when nothing runs beside it.
+pub(crate) fn alone(goldens: &Goldens, case: &Case, config: &GenerationConfig, input: usize) -> Generated {
+    let (mut model, mut assistant) = goldens.models(case);
+    let mut decoder = Decoder::new(&mut model).with_assistant(&mut assistant);
+    decoder.push(input, case.search(config, input).unwrap());
+    drain(&mut decoder).remove(0).2.unwrap()
 }

@@ -143,7 +143,7 @@ impl TextGeneration {
             None => {
                 let limit = options.generate.get("max_length").and_then(Value::as_u64);
                 let limit = limit.and_then(|limit| usize::try_from(limit).ok());
-                limit.unwrap_or_else(|| self.defaults.max_length()).checked_sub(length)
+                limit.or_else(|| self.defaults.max_length()).and_then(|limit| limit.checked_sub(length))
             }
         };
         let Some(new) = new else {

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use burnpipe_core::{Error, ErrorKind, Result, Session};
 use burnpipe_generate::{Decoder, Event, Generated, SearchContext, search};
+use burnpipe_nn::CausalLm;
 
 use super::{TextGeneration, TextGenerationFeatures, TextGenerationOptions, TextGenerationRaw};
 use crate::causal_model::CausalModel;
@@ -27,8 +29,13 @@ struct Open {
 
 impl<Owner: Deref<Target = TextGeneration>> GenerationSession<Owner> {
     pub(super) fn new(task: Owner, options: TextGenerationOptions) -> Self {
-        let model = CausalModel::new(task.model.clone(), task.layout);
-        Self { decoder: Decoder::new(model), task, options, open: BTreeMap::new(), inputs: 0 }
+        let model = |model: &Arc<dyn CausalLm>| CausalModel::new(Arc::clone(model), task.layout);
+        let decoder = Decoder::new(model(&task.model));
+        let decoder = match &task.assistant {
+            Some(assistant) => decoder.with_assistant(model(assistant)),
+            None => decoder,
+        };
+        Self { decoder, task, options, open: BTreeMap::new(), inputs: 0 }
     }
 
     /// Takes all texts a step further and tells what came of it.
@@ -61,7 +68,8 @@ impl<Owner: Deref<Target = TextGeneration> + Send> Session<TextGenerationFeature
         let input = self.inputs;
         self.inputs += 1;
         let settings = self.task.settings(&features, &self.options)?;
-        let context = SearchContext { input, ..SearchContext::default() };
+        let context =
+            SearchContext { input, assistant: self.task.assistant.is_some(), ..SearchContext::default() };
         let search = search(
             &settings.config,
             settings.begin.clone(),

@@ -1,0 +1,121 @@
+//! What must hold of the methods whatever Python answers: distributions, and methods that give the same.
+
+use burnpipe_generate::{Decoder, GenerationConfig};
+use serde_json::{Value, json};
+
+use crate::toy::{Case, Goldens, Toy, alone, case, drain, goldens};
+
+const DRAWS: usize = 20_000;
+
+/// The first two tokens of 20,000 draws, by the tables' own probabilities.
+fn check_draws(goldens: &Goldens, first_two: impl Iterator<Item = [u32; 2]>) {
+    let size = goldens.model.last.len();
+    let mut counts = vec![vec![0.0; size]; size];
+    first_two.for_each(|[first, second]| counts[first as usize][second as usize] += 1.0);
+    let softmax = |logits: Vec<f64>| {
+        let total: f64 = logits.iter().map(|logit| logit.exp()).sum();
+        logits.into_iter().map(move |logit| logit.exp() / total)
+    };
+    let (last, previous) = (&goldens.model.last, &goldens.model.previous);
+    let wide = |values: &[f32]| values.iter().map(|value| f64::from(*value)).collect::<Vec<f64>>();
+    let (mut chi_square, mut cells, mut rest, mut expected_rest) = (0.0, 0.0, 0.0, 0.0);
+    for (first, p) in softmax(wide(&last[5])).enumerate() {
+        let logits = wide(&last[first]).into_iter().zip(wide(&previous[5])).map(|(one, other)| one + other);
+        for (second, q) in softmax(logits.collect()).enumerate() {
+            let (count, expected) = (counts[first][second], p * q * DRAWS as f64);
+            if expected < 8.0 {
+                (rest, expected_rest) = (rest + count, expected_rest + expected);
+            } else {
+                chi_square += (count - expected).powi(2) / expected;
+                cells += 1.0;
+            }
+        }
+    }
+    chi_square += (rest - expected_rest).powi(2) / expected_rest;
+    // Wilson and Hilferty's bound that is passed once in a million, of `cells` degrees of freedom.
+    let part = 2.0 / (9.0 * cells);
+    let bound = cells * (1.0 - part + 4.753 * f64::sqrt(part)).powi(3);
+    assert!(cells > 100.0 && chi_square < bound, "{chi_square} of {cells} cells, at most {bound}");
+}
+
+#[test]
+fn draws_follow_the_probabilities() {
+    let goldens = goldens();
+    let parameters =
+        json!({"do_sample": true, "num_return_sequences": DRAWS, "max_new_tokens": 2, "seed": 3});
+    let case = case(&[5], parameters);
+    let generated = alone(&goldens, &case, &case.config(), 0);
+    check_draws(
+        &goldens,
+        generated.sequences.iter().map(|sequence| [sequence.tokens[0], sequence.tokens[1]]),
+    );
+}
+
+/// Whatever proposes tokens, and however badly, the model's distribution comes out.
+#[test]
+fn proposals_do_not_change_the_probabilities() {
+    let goldens = goldens();
+    for (assistant, parameters) in [
+        (
+            true,
+            json!({"do_sample": true, "max_new_tokens": 5, "assistant_confidence_threshold": 0.0, "seed": 5}),
+        ),
+        (true, json!({"do_sample": true, "max_new_tokens": 2, "num_assistant_tokens": 1, "seed": 6})),
+        (false, json!({"do_sample": true, "max_new_tokens": 4, "prompt_lookup_num_tokens": 2, "seed": 7})),
+    ] {
+        let case = Case { assistant, ..case(&[5], parameters) };
+        let config = case.config();
+        let (mut model, mut small) = goldens.models(&case);
+        let mut decoder = Decoder::new(&mut model).with_assistant(&mut small);
+        (0..DRAWS).for_each(|id| decoder.push(id, case.search(&config, id).unwrap()));
+        let done = drain(&mut decoder);
+        check_draws(&goldens, done.iter().map(|(_, streamed, _)| [streamed[0], streamed[1]]));
+    }
+}
+
+/// Guidance and proposals together are guidance alone, which Python gets wrong.
+#[test]
+fn proposals_do_not_change_what_guidance_makes() {
+    let goldens = goldens();
+    let mut cases = 0;
+    for case in goldens.cases.iter().filter(|case| case.method() == "guided" && !case.has("num_beams")) {
+        let expected = case.sequences.clone();
+        for (assistant, lookup) in [(true, Value::Null), (false, json!(2)), (false, json!(6))] {
+            let mut parameters = case.parameters.clone();
+            parameters["prompt_lookup_num_tokens"] = lookup;
+            let mut together = crate::toy::case(&case.prompt, parameters);
+            together.count_penalty = case.count_penalty;
+            together.negative.clone_from(&case.negative);
+            together.assistant = assistant;
+            let generated = alone(&goldens, &together, &together.config(), 0);
+            assert_eq!([generated.sequences[0].tokens.clone()], *expected);
+            cases += 1;
+        }
+    }
+    assert!(cases >= 24);
+}
+
+/// Rows without the prompt follow their beams.
+#[test]
+fn twins_say_the_same_after_another_prompt() {
+    let goldens = goldens();
+    for (negative, parameters) in [
+        (vec![4], json!({"num_beams": 3})),
+        (vec![4, 9, 9, 2], json!({"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 1.0})),
+        (vec![4, 9], json!({"num_beams": 4, "force_words_ids": [[5, 9]]})),
+        (vec![4, 9, 1], json!({"penalty_alpha": 0.4, "top_k": 3})),
+        (vec![1, 4, 9, 1], json!({"prompt_lookup_num_tokens": 3})),
+    ] {
+        let mut case = case(&[3, 7, 3], parameters);
+        case.negative = Some(negative.clone());
+        let config =
+            GenerationConfig { guidance_scale: Some(1.4), max_new_tokens: Some(15), ..case.config() };
+        let mut model = Toy::new(&goldens.model);
+        model.twins = Some([case.prompt.len(), negative.len()]);
+        let mut decoder = Decoder::new(&mut model);
+        decoder.push(0, case.search(&config, 0).unwrap());
+        drain(&mut decoder).remove(0).2.unwrap();
+        drop(decoder);
+        assert!(model.passes.len() > 3);
+    }
+}
