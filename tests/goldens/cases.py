@@ -915,6 +915,8 @@ def short_text_generation_cases() -> list[Case]:
     return [
         greedy("greedy", PROMPTS),
         greedy("greedy_20", PROMPTS[:4], max_new_tokens=20, return_full_text=False),
+        # No token twice, where a model would else give the same ones again and again.
+        greedy("no_repeat", PROMPTS[:5], no_repeat_ngram_size=1, max_new_tokens=14),
         greedy("tensors", PROMPTS[4:6], return_tensors=True, max_new_tokens=4),
         greedy("beams", PROMPTS[1:5], num_beams=3, num_return_sequences=2, max_new_tokens=6),
         greedy("no_cache", PROMPTS[:3], use_cache=False, max_new_tokens=12),

@@ -10,6 +10,7 @@ Two runs on a machine give the same bytes; on another one, scores may differ in 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import filecmp
 import json
@@ -30,6 +31,7 @@ import numpy as np
 import torch
 import transformers
 from transformers import AutoConfig, pipeline
+from transformers.modeling_utils import no_init_weights
 
 import tokenizer_files
 import weights
@@ -88,8 +90,11 @@ def make_model(spec: Checkpoint, config: Any, tokenizer: Any) -> Any:
     if isinstance(model_class, (list, tuple)):
         model_class = model_class[0]
     torch.manual_seed(spec.seed)
-    model = model_class(config).float().eval()
+    # Some decoders cannot give first values to norms without a bias: none are needed.
+    with no_init_weights() if spec.decoder else contextlib.nullcontext():
+        model = model_class(config).float().eval()
     if spec.decoder:
+        model.tie_weights()
         weights.reinitialise_decoder(model, spec.seed, spec.std, spec.head_std, spec.embedding_std, spec.quiet)
     else:
         weights.reinitialise(model, spec.seed, spec.std, spec.head_std, spec.inner_std or spec.std)

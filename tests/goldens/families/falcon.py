@@ -52,7 +52,7 @@ SHARED: dict[str, Any] = dict(
     quiet=(99, 261),
 )
 SPLITS = C.greedy("splits", ["In 123456 they paid $3.50!!", "(a) -- b..c", ">>TITLE<< Hi"], max_new_tokens=5)
-SOME = ("greedy", "greedy_20", "beams")
+SOME = ("greedy", "greedy_20", "no_repeat", "beams")
 
 decoder("falcon-generation", GENERATION, [*C.short_text_generation_cases(), SPLITS], config=FALCON, **SHARED)
 decoder(

@@ -31,7 +31,7 @@ TEMPLATE = (
     "{{ '<start_of_turn>' + role + '\n' + message['content'] | trim + '<end_of_turn>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{'<start_of_turn>model\n'}}{% endif %}"
 )
-SOME = ("greedy", "greedy_20", "beams")
+SOME = ("greedy", "greedy_20", "no_repeat", "beams")
 
 decoder(
     "gemma-generation",

@@ -23,7 +23,7 @@ NEO: dict[str, Any] = dict(
 )
 PADDING: dict[str, Any] = dict(pad_token="<|pad|>", padding_side="left")
 SHARED: dict[str, Any] = dict(model_type="gpt_neo", make_tokenizer=byte_tokenizer, quiet=(94, 256), tokenizer=PADDING)
-SOME = ("greedy", "greedy_20", "beams")
+SOME = ("greedy", "greedy_20", "no_repeat", "beams")
 decoder("gpt-neo-generation", GENERATION, C.short_text_generation_cases(), config=NEO, **SHARED)
 decoder(
     "gpt-neo-generation-untied",

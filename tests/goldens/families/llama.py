@@ -149,7 +149,7 @@ decoder(
 decoder(
     "llama-generation-yarn-factor",
     GENERATION,
-    pick(C.short_text_generation_cases(), "greedy", "greedy_20"),
+    pick(C.short_text_generation_cases(), "greedy", "greedy_20", "no_repeat"),
     config={
         **LLAMA,
         "num_hidden_layers": 2,

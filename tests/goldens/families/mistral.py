@@ -73,7 +73,7 @@ decoder(
 decoder(
     "mixtral-generation-sliding",
     GENERATION,
-    pick(C.short_text_generation_cases(), "greedy", "greedy_20", "beams"),
+    pick(C.short_text_generation_cases(), "greedy", "greedy_20", "no_repeat", "beams"),
     model_type="mixtral",
     config={
         **MISTRAL,

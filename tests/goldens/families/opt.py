@@ -43,7 +43,7 @@ SHARED: dict[str, Any] = dict(
     ),
     quiet=(97, 259),
 )
-SOME = ("greedy", "greedy_20", "beams")
+SOME = ("greedy", "greedy_20", "no_repeat", "beams")
 EMPTY = C.greedy("blank_prompts", ["", " ", "</s>", "a</s>b"], max_new_tokens=5)
 decoder("opt-generation", GENERATION, [*C.short_text_generation_cases(), EMPTY], config=OPT, **SHARED)
 # As the one of 350M: smaller words than layers, norms behind.
@@ -92,7 +92,7 @@ BLOOM_SHARED: dict[str, Any] = dict(
     ),
     quiet=(98, 260),
 )
-decoder("bloom-generation", GENERATION, C.short_text_generation_cases(), config=BLOOM_CONFIG, **BLOOM_SHARED)
+decoder("bloom-generation", GENERATION, C.short_text_generation_cases(), config=BLOOM_CONFIG, std=0.9, **BLOOM_SHARED)
 decoder(
     "bloom-generation-residual",
     GENERATION,
@@ -105,6 +105,7 @@ decoder(
         "apply_residual_connection_post_layernorm": True,
         "tie_word_embeddings": False,
     },
+    std=0.9,
     **BLOOM_SHARED,
 )
 decoder("bloom-features", FEATURES, C.short_feature_cases("bloom"), config={**BLOOM_CONFIG, "n_head": 10}, **BLOOM_SHARED)

@@ -22,7 +22,7 @@ PHI: dict[str, Any] = dict(
     layer_norm_eps=1e-3,
     rope_theta=900.0,
 )
-SOME = ("greedy", "greedy_20", "beams")
+SOME = ("greedy", "greedy_20", "no_repeat", "beams")
 PHI_SHARED: dict[str, Any] = dict(
     model_type="phi",
     make_tokenizer=partial(byte_tokenizer, made=CodeGenTokenizerFast, pad_token="<|endoftext|>", extra=["    ", "  "]),

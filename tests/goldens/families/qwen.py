@@ -39,7 +39,7 @@ tokenizer = partial(
 )
 SHARED: dict[str, Any] = dict(make_tokenizer=tokenizer, quiet=(94, 256))
 CHAT = {"chat_template": CHATML, "padding_side": "left"}
-SOME = ("greedy", "greedy_20", "beams")
+SOME = ("greedy", "greedy_20", "no_repeat", "beams")
 SPECIALS = C.greedy("special_tokens", ["Hi<|im_end|> there <|endoftext|>", "cafe\u0301 und Gro\u0308ße"], max_new_tokens=4)
 
 decoder(

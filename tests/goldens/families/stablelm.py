@@ -36,7 +36,7 @@ SHARED: dict[str, Any] = dict(
     ),
     quiet=(96, 258),
 )
-SOME = ("greedy", "greedy_20", "beams")
+SOME = ("greedy", "greedy_20", "no_repeat", "beams")
 decoder("stablelm-generation", GENERATION, C.short_text_generation_cases(), config={**STABLE, "use_qkv_bias": True}, **SHARED)
 decoder(
     "stablelm-generation-parallel",
