@@ -18,15 +18,20 @@
 mod albert;
 mod bart;
 mod bert;
+mod bloom;
 mod camembert;
 mod deberta;
 mod deberta_v2;
 mod distilbert;
 mod electra;
+mod falcon;
 mod gemma;
 mod gemma2;
 mod gemma3_text;
 mod gpt2;
+mod gpt_neo;
+mod gpt_neox;
+mod gptj;
 mod llama;
 mod longformer;
 mod mistral;
@@ -35,11 +40,14 @@ mod mobilebert;
 mod modernbert;
 mod mpnet;
 mod olmo2;
+mod opt;
+mod phi;
 mod phi3;
 mod qwen2;
 mod qwen3;
 mod roberta;
 mod smollm3;
+mod stablelm;
 mod starcoder2;
 mod tapas;
 mod xlm_roberta;
@@ -52,15 +60,20 @@ pub const ARCHITECTURES: &[Architecture] = &[
     albert::ARCHITECTURE,
     bart::ARCHITECTURE,
     bert::ARCHITECTURE,
+    bloom::ARCHITECTURE,
     camembert::ARCHITECTURE,
     deberta::ARCHITECTURE,
     deberta_v2::ARCHITECTURE,
     distilbert::ARCHITECTURE,
     electra::ARCHITECTURE,
+    falcon::ARCHITECTURE,
     gemma::ARCHITECTURE,
     gemma2::ARCHITECTURE,
     gemma3_text::ARCHITECTURE,
     gpt2::ARCHITECTURE,
+    gpt_neo::ARCHITECTURE,
+    gpt_neox::ARCHITECTURE,
+    gptj::ARCHITECTURE,
     llama::ARCHITECTURE,
     longformer::ARCHITECTURE,
     mistral::ARCHITECTURE,
@@ -69,11 +82,14 @@ pub const ARCHITECTURES: &[Architecture] = &[
     modernbert::ARCHITECTURE,
     mpnet::ARCHITECTURE,
     olmo2::ARCHITECTURE,
+    opt::ARCHITECTURE,
+    phi::ARCHITECTURE,
     phi3::ARCHITECTURE,
     qwen2::ARCHITECTURE,
     qwen3::ARCHITECTURE,
     roberta::ARCHITECTURE,
     smollm3::ARCHITECTURE,
+    stablelm::ARCHITECTURE,
     starcoder2::ARCHITECTURE,
     tapas::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,

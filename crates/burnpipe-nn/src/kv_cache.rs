@@ -7,7 +7,7 @@
 #[cfg(feature = "flex")]
 use std::sync::Arc;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Bool, DType, Device, Tensor, TensorData};
 
 use crate::TokenStep;
 use crate::ops::{self, AttentionScope};
@@ -52,7 +52,25 @@ pub struct CachedScope<'a> {
     /// Added to the scores after that, by the place of the key in its text: `[heads, places]`, with as many
     /// places as the longest text has tokens.
     pub key_bias: Option<&'a [f32]>,
+    /// What a token gives that could see padding only.
+    pub blind: Blind,
 }
+
+/// What attention gives for a token that could see padding only: most often padding itself, before its text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Blind {
+    /// Zeros, as torch's SDPA gives with a mask of booleans.
+    #[default]
+    Nothing,
+    /// The mean of all values of the text, those of later tokens as well, as the least number for a mask gives.
+    Everything,
+    /// The mean of the values of itself and the tokens before it, in the window if there is one.
+    Past,
+}
+
+/// Added to the scores of padding for [`Blind::Past`]: much less than any score, and more than the least number,
+/// which hides later tokens.
+const PADDING: f32 = f32::MIN / 2.0;
 
 impl KvCache {
     /// A cache without rows for a decoder of so many layers.
@@ -141,10 +159,20 @@ impl KvCache {
         stored.resize(rows, Stored::Empty);
         #[cfg(feature = "flex")]
         if ops::on_cpu(&query) {
-            return attend_on_cpu(stored, query, key, value, step, scope);
+            return without_blind(attend_on_cpu(stored, query, key, value, step, scope), step, scope);
         }
-        attend_by_row(stored, &query, &key, &value, step, scope)
+        without_blind(attend_by_row(stored, &query, &key, &value, step, scope), step, scope)
     }
+}
+
+/// Zeros for tokens that see padding only, where that is what they give.
+fn without_blind(answer: Tensor<4>, step: &TokenStep, scope: &CachedScope<'_>) -> Tensor<4> {
+    let blind = if scope.blind == Blind::Nothing { step.blind(scope.window) } else { None };
+    let Some(blind) = blind else { return answer };
+    let (shape, tokens) = (answer.dims(), blind.len());
+    let blind = TensorData::new(blind, [1, tokens, 1, 1]);
+    let blind: Tensor<4, Bool> = Tensor::from_data(blind, &answer.device());
+    answer.mask_fill(blind.expand(shape), 0.0)
 }
 
 impl Stored {
@@ -190,8 +218,8 @@ fn attend_on_cpu(
     }
     if let Some(ends) = step.ends_of_whole_texts() {
         let scope = AttentionScope {
-            hidden: step.hidden(&query.device()),
-            bias: key_bias_of_joined(scope, step, heads, &query),
+            hidden: hidden_keys(scope, step.hidden(), &query.device()),
+            bias: key_bias(scope, heads, &step.positions(), step.hidden(), &query.device()),
             causal: true,
             window: scope.window,
             scale: scope.scale,
@@ -230,22 +258,37 @@ fn attend_on_cpu(
     ops::attend_cached(query, value_size, &attention, &texts)
 }
 
-/// The bias by the places of the keys, for texts that lie in one row: `[1, heads, 1, tokens]`.
-#[cfg(feature = "flex")]
-fn key_bias_of_joined(
+/// True where a key is padding: `[1, 1, 1, keys]`.
+fn hidden_keys(scope: &CachedScope<'_>, hidden: Option<&[bool]>, device: &Device) -> Option<Tensor<4, Bool>> {
+    let hidden = hidden.filter(|_| scope.blind != Blind::Past)?;
+    Some(Tensor::from_data(TensorData::new(hidden.to_vec(), [1, 1, 1, hidden.len()]), device))
+}
+
+/// The bias of keys by their places in their texts, with padding far below all others where it is not hidden:
+/// `[1, heads, 1, keys]`.
+fn key_bias(
     scope: &CachedScope<'_>,
-    step: &TokenStep,
     heads: usize,
-    like: &Tensor<4>,
+    places: &[i32],
+    hidden: Option<&[bool]>,
+    device: &Device,
 ) -> Option<Tensor<4>> {
-    let bias = scope.key_bias?;
-    let places = bias.len() / heads.max(1);
-    let positions = step.positions();
-    let joined = (0..heads).flat_map(|head| {
-        positions.iter().map(move |&place| bias.get(head * places + place as usize).copied().unwrap_or(0.0))
-    });
-    let data = burn::tensor::TensorData::new(joined.collect::<Vec<f32>>(), [1, heads, 1, positions.len()]);
-    Some(Tensor::from_data(data, (&like.device(), burn::tensor::DType::F32)))
+    let hidden = hidden.filter(|_| scope.blind == Blind::Past);
+    if scope.key_bias.is_none() && hidden.is_none() {
+        return None;
+    }
+    let of_places = scope.key_bias.unwrap_or(&[]);
+    let longest = of_places.len() / heads.max(1);
+    let bias = |head: usize, key: usize| {
+        if hidden.is_some_and(|hidden| hidden.get(key) == Some(&true)) {
+            return PADDING;
+        }
+        of_places.get(head * longest + places[key] as usize).copied().unwrap_or(0.0)
+    };
+    let values = (0..heads).flat_map(|head| (0..places.len()).map(move |key| (head, key)));
+    let values: Vec<f32> = values.map(|(head, key)| bias(head, key)).collect();
+    // In f32 whatever the model computes in: padding would pass the least number of f16.
+    Some(Tensor::from_data(TensorData::new(values, [1, heads, 1, places.len()]), (device, DType::F32)))
 }
 
 /// Writes the keys and values of new tokens after `past` others.
@@ -285,22 +328,17 @@ fn attend_by_row(
     scope: &CachedScope<'_>,
 ) -> Tensor<4> {
     let heads = query.dims()[2];
-    let padding = step.hidden(&query.device());
     let answers = step.texts().iter().map(|text| {
         let part = |x: &Tensor<4>| x.clone().narrow(1, text.new.start, text.new.len()).swap_dims(1, 2);
         let (keys, values) = match stored.get_mut(text.row) {
             Some(row) => row.append(text.past, part(key), part(value)),
             None => (part(key), part(value)),
         };
-        let bias = scope.key_bias.map(|bias| {
-            let places = bias.len() / heads.max(1);
-            let of_text = bias.chunks(places.max(1)).flat_map(|bias| &bias[..text.tokens().min(places)]);
-            let data = of_text.copied().collect::<Vec<f32>>();
-            let data = burn::tensor::TensorData::new(data, [1, heads, 1, text.tokens()]);
-            let bias: Tensor<4> = Tensor::from_data(data, (&query.device(), query.dtype()));
-            bias.expand([1, heads, text.new.len(), text.tokens()])
-        });
-        let hidden = padding.clone().map(|hidden| hidden.narrow(3, text.new.start, text.new.len()));
+        let hidden = step.hidden().map(|hidden| &hidden[text.new.clone()]);
+        let places: Vec<i32> = (0..text.tokens() as i32).collect();
+        let bias = key_bias(scope, heads, &places, hidden, &query.device())
+            .map(|bias| bias.expand([1, heads, text.new.len(), text.tokens()]));
+        let hidden = hidden_keys(scope, hidden, &query.device());
         let scope = AttentionScope {
             hidden,
             bias,
@@ -346,8 +384,6 @@ impl Stored {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::{DType, Device, TensorData};
-
     use super::*;
 
     const HEADS: usize = 4;
@@ -484,5 +520,47 @@ mod tests {
         beams.select(&[Some((1, Some(10)))]);
         assert_eq!((beams.rows(), beams.length(0)), (1, 10));
         assert_near(&run(&mut beams, 0, 1, 2), &expected);
+    }
+
+    #[test]
+    fn what_sees_padding_only_gives_what_the_scope_says() {
+        use crate::{BatchLayout, Filling, TokenBatch, TokenRow};
+        // Two tokens of padding, then three; a window that lets the last of the padding see itself alone.
+        let mask = [false, false, true, true, true];
+        let row = TokenRow { input_ids: vec![1; 5], attention_mask: mask.to_vec(), token_type_ids: None };
+        let batch = TokenBatch::new(&[row], Filling::default(), BatchLayout::Joined).unwrap();
+        let value = numbers(random(5, KEY_HEADS, 7));
+        let mean = |tokens: std::ops::Range<usize>, head: usize, at: usize| {
+            let of_token = |token: usize| value[(token * KEY_HEADS + head / 2) * SIZE + at];
+            tokens.clone().map(of_token).sum::<f32>() / tokens.len() as f32
+        };
+        let attend = |blind: Blind, window: Option<usize>, by_row: bool| {
+            let (step, mut cache) = TokenStep::whole(&batch, KvCache::new(1));
+            let scope = CachedScope { blind, window, ..CachedScope::default() };
+            let (q, k, v) = (random(5, HEADS, 1), random(5, KEY_HEADS, 2), random(5, KEY_HEADS, 7));
+            if by_row {
+                let answer = attend_by_row(&mut [Stored::Empty], &q, &k, &v, &step, &scope);
+                numbers(without_blind(answer, &step, &scope))
+            } else {
+                numbers(cache.attend(0, q, k, v, &step, &scope))
+            }
+        };
+        for by_row in [false, true] {
+            for (blind, window, second) in [
+                (Blind::Nothing, None, None),
+                (Blind::Everything, None, Some(0..5)),
+                (Blind::Past, None, Some(0..2)),
+                (Blind::Past, Some(1), Some(1..2)),
+            ] {
+                let answer = attend(blind, window, by_row);
+                let expected = (0..HEADS).flat_map(|head| (0..SIZE).map(move |at| (head, at)));
+                let expected = expected.map(|(head, at)| second.clone().map_or(0.0, |t| mean(t, head, at)));
+                let width = HEADS * SIZE;
+                assert_near(&answer[width..2 * width], &expected.collect::<Vec<f32>>());
+                // The text's own tokens are the same whatever padding gives.
+                let others = attend(Blind::Nothing, window, false);
+                assert_near(&answer[2 * width..], &others[2 * width..]);
+            }
+        }
     }
 }

@@ -22,8 +22,10 @@
 #![allow(non_snake_case)]
 
 mod activation;
+mod alibi;
 mod bert_encoder;
 mod decoder_heads;
+mod head_size;
 mod heads;
 mod kv_cache;
 mod layer_types;
@@ -53,6 +55,7 @@ pub fn run_model<R: Send>(layout: BatchLayout, run: impl FnOnce() -> R + Send) -
 }
 
 pub use activation::{Activation, ActivationLayer};
+pub use alibi::{alibi, alibi_in_bf16, alibi_slopes};
 pub use bert_encoder::{
     BertEncoder, BertEncoderConfig, BertLayer, PositionEmbedding, PrunedHeads, distance_scores,
 };
@@ -60,11 +63,12 @@ pub use decoder_heads::{
     Decoder, DecoderFamily, DecoderHeadConfig, load_causal_lm, load_encoder, load_question_answerer,
     load_sequence_classifier, load_token_classifier,
 };
+pub use head_size::{head_size, rotary_size};
 pub use heads::{
     Architecture, CausalLm, Encoder, Heads, LoadContext, Loader, MaskedLm, QuestionAnswerer,
     SequenceClassifier, TableLogits, TableQuestionAnswerer, TokenClassifier,
 };
-pub use kv_cache::{CachedScope, KvCache};
+pub use kv_cache::{Blind, CachedScope, KvCache};
 pub use layer_types::layer_windows;
 pub use layers::{Embedding, LayerNorm, Linear, Placement, RmsNorm};
 pub use linear_weight::LinearWeight;

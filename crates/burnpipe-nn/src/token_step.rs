@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use burnpipe_core::{Error, ErrorKind, Result};
 
 use crate::{KvCache, TokenBatch};
@@ -78,7 +78,8 @@ impl TokenStep {
         if !self.texts.iter().any(starts) {
             return None;
         }
-        let (mut step, mut places) = (Self { input_ids: Vec::new(), texts: Vec::new() }, Vec::new());
+        let (mut step, mut places) =
+            (Self { input_ids: Vec::new(), texts: Vec::new(), hidden: None }, Vec::new());
         for text in &self.texts {
             let start = step.input_ids.len();
             let past = if starts(text) { 0 } else { text.past };
@@ -110,17 +111,43 @@ impl TokenStep {
         self.texts.iter().flat_map(|text| text.past as i32..text.tokens() as i32).collect()
     }
 
+    /// The place of every new token among those of its text that are no padding, from 0; -1 for padding.
+    pub fn positions_of_seen(&self) -> Vec<i32> {
+        let Some(hidden) = &self.hidden else { return self.positions() };
+        let places = |text: &StepText| {
+            let places = hidden[text.new.clone()].iter().scan(text.past as i32, |seen, &hidden| {
+                *seen += i32::from(!hidden);
+                Some(if hidden { -1 } else { *seen - 1 })
+            });
+            places.collect::<Vec<i32>>()
+        };
+        self.texts.iter().flat_map(places).collect()
+    }
+
+    /// Whether each new token sees padding only, of the last `window` tokens or of all; `None` if none does.
+    pub(crate) fn blind(&self, window: Option<usize>) -> Option<Vec<bool>> {
+        let hidden = self.hidden.as_ref()?;
+        let blind = |text: &StepText| {
+            let places =
+                hidden[text.new.clone()].iter().scan(None, |distance: &mut Option<usize>, &hidden| {
+                    *distance = if hidden { distance.map(|distance| distance + 1) } else { Some(0) };
+                    Some(distance.is_none_or(|distance| window.is_some_and(|window| distance >= window)))
+                });
+            places.collect::<Vec<bool>>()
+        };
+        let blind: Vec<bool> = self.texts.iter().flat_map(blind).collect();
+        blind.contains(&true).then_some(blind)
+    }
+
     /// Where each text ends, if nothing of any was run before.
     pub(crate) fn ends_of_whole_texts(&self) -> Option<Arc<[usize]>> {
         let whole = self.texts.iter().all(|text| text.past == 0);
         whole.then(|| self.texts.iter().map(|text| text.new.end).collect())
     }
 
-    /// True where a new token is padding: `[1, 1, 1, tokens]`.
-    pub(crate) fn hidden(&self, device: &Device) -> Option<Tensor<4, Bool>> {
-        let hidden = self.hidden.clone()?;
-        let shape = [1, 1, 1, hidden.len()];
-        Some(Tensor::from_data(TensorData::new(hidden, shape), device))
+    /// Whether each new token is padding; `None` where none is.
+    pub(crate) fn hidden(&self) -> Option<&[bool]> {
+        self.hidden.as_deref()
     }
 
     /// The ids of the new tokens.
@@ -175,5 +202,40 @@ impl TokenStep {
         let positions = TensorData::new(positions.clone(), [positions.len()]);
         let positions: Tensor<1, Int> = Tensor::from_data(positions, (&states.device(), DType::I32));
         states.select(0, positions)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{BatchLayout, Filling, TokenRow};
+
+    fn step(masks: &[&[bool]]) -> TokenStep {
+        let row = |mask: &&[bool]| TokenRow {
+            input_ids: vec![1; mask.len()],
+            attention_mask: mask.to_vec(),
+            token_type_ids: None,
+        };
+        let rows: Vec<TokenRow> = masks.iter().map(row).collect();
+        let batch = TokenBatch::new(&rows, Filling::default(), BatchLayout::Joined).unwrap();
+        TokenStep::whole(&batch, KvCache::new(1)).0
+    }
+
+    #[test]
+    fn padding_is_not_counted_and_sees_nothing_where_it_comes_first() {
+        let (seen, padding) = (true, false);
+        let step = step(&[&[padding, padding, seen, seen], &[seen, padding, padding, seen]]);
+        assert_eq!(step.positions(), [0, 1, 2, 3, 0, 1, 2, 3]);
+        assert_eq!(step.positions_of_seen(), [-1, -1, 0, 1, 0, -1, -1, 1]);
+        let (blind, sees) = (true, false);
+        assert_eq!(step.blind(None).unwrap(), [blind, blind, sees, sees, sees, sees, sees, sees]);
+        assert_eq!(step.blind(Some(2)).unwrap(), [blind, blind, sees, sees, sees, sees, blind, sees]);
+    }
+
+    #[test]
+    fn texts_without_padding_are_as_they_were() {
+        let step = step(&[&[true, true], &[true]]);
+        assert_eq!(step.positions_of_seen(), [0, 1, 0]);
+        assert_eq!((step.hidden(), step.blind(Some(1))), (None, None));
     }
 }

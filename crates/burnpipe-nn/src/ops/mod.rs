@@ -257,7 +257,9 @@ pub fn attention(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, scope: &Att
         let far = far_keys(window, queries, keys, &query.device()).expand(shape);
         hidden = Some(hidden.map_or(far.clone(), |hidden| hidden.bool_or(far)));
     }
-    if matches!(query.dtype(), DType::F16 | DType::BF16) || scope.soft_cap.is_some() {
+    // Where every key is hidden, Burn's own gives nothing, and transformers the mean of all values, later ones too.
+    let may_see_nothing = scope.causal && scope.hidden.is_some();
+    if matches!(query.dtype(), DType::F16 | DType::BF16) || scope.soft_cap.is_some() || may_see_nothing {
         return attention_by_products(query, key, value, hidden, scope);
     }
     // The scale goes into the query: given as an option it keeps CubeCL from its flash kernel.
