@@ -95,11 +95,17 @@ impl<'m> Decoder<'m> {
         if !runners.contains(&true) {
             return Vec::new();
         }
-        if let Ok(scores) = self.pass(model, &runners) {
-            return scores;
+        let error = match self.pass(model, &runners) {
+            Ok(scores) => return scores,
+            Err(error) => error,
+        };
+        let places: Vec<usize> = (0..runners.len()).filter(|&place| runners[place]).collect();
+        if let [only] = *places {
+            self.open[only].failure = Some(error);
+            return Vec::new();
         }
         let mut answered = Vec::new();
-        for place in (0..runners.len()).filter(|&place| runners[place]) {
+        for place in places {
             let alone: Vec<bool> = (0..runners.len()).map(|other| other == place).collect();
             match self.pass(model, &alone) {
                 Ok(scores) => answered.extend(scores),
@@ -118,7 +124,7 @@ impl<'m> Decoder<'m> {
             let first = rows.len();
             if *runs {
                 rows.extend(open.wanted.rows.iter().map(|step| open.model_row(step, side)));
-            } else if open.failure.is_none() {
+            } else {
                 rows.extend(open.rows[side].iter().map(|&row| waiting(open.id, row)));
             }
             ranges.push(first..rows.len());

@@ -81,7 +81,7 @@ class Toy(PreTrainedModel, GenerationMixin):
         super().__init__(ToyConfig())
         self.anchor = torch.nn.Parameter(torch.zeros(1))
         self.values = {name: torch.tensor(table) for name, table in values.items()}
-        self.passes = 0
+        self.passes = self.tokens = 0
         self.memoryless = False
 
     def forward(
@@ -93,6 +93,7 @@ class Toy(PreTrainedModel, GenerationMixin):
         **_: Any,
     ) -> CausalLMOutputWithPast:
         self.passes += 1
+        self.tokens += input_ids.shape[1]
         cache = past_key_values if past_key_values is not None else DynamicCache()
         keys = input_ids.to(torch.float32)[:, None, :, None]
         tokens = cache.update(keys, keys, 0)[0][:, 0, :, 0].long()
@@ -151,6 +152,7 @@ def contrastive(model: Toy, prompt: list[int], alpha: float, top_k: int, most: i
     return tokens[len(prompt) :], scores
 
 
+BESIDE = ("count_penalty", "stop_pair", "assistant", "negative", "steps", "memoryless")
 PROMPTS = [[3, 7, 4], [5], [8, 9, 8, 9, 8], [16, 2, 11, 6, 11, 6], [10, 12]]
 EOS: list[Any] = [1, [1, 2], None, [6, 1, 14], [16, 2, 5, 12, 18, 9]]
 
@@ -159,7 +161,7 @@ def cases() -> list[dict[str, Any]]:
     out: list[dict[str, Any]] = []
 
     def add(prompt: int, eos: int = 0, **parameters: Any) -> None:
-        beside = {key: parameters.pop(key) for key in ("count_penalty", "stop_pair", "assistant", "negative", "steps", "memoryless") if key in parameters}
+        beside = {key: parameters.pop(key) for key in BESIDE if key in parameters}
         parameters.setdefault("max_new_tokens", 12)
         parameters["eos_token_id"] = EOS[eos]
         parameters.setdefault("pad_token_id", PAD)
@@ -169,7 +171,7 @@ def cases() -> list[dict[str, Any]]:
         for eos in range(4):
             add(prompt, eos)
             add(prompt, eos, count_penalty=0.9)
-    add(0, 2, stop_pair=[4, 4], max_new_tokens=16)
+    add(0, 2, stop_pair=[2, 1], max_new_tokens=16)
     add(1, steps=True, count_penalty=0.5, output_logits=True)
     add(4, max_length=7, max_new_tokens=None)
 
@@ -184,7 +186,7 @@ def cases() -> list[dict[str, Any]]:
         add(prompt, num_beams=4, num_return_sequences=4, count_penalty=1.1)
         add(prompt, 3, num_beams=5, num_return_sequences=5)
     add(0, num_beams=3, max_new_tokens=1, num_return_sequences=3)
-    add(2, num_beams=3, stop_pair=[5, 3], count_penalty=0.6, num_return_sequences=2)
+    add(2, num_beams=3, stop_pair=[2, 16], count_penalty=0.6, num_return_sequences=2)
     add(3, 1, num_beams=3, num_return_sequences=2, steps=True, output_logits=True, count_penalty=0.8, max_new_tokens=8)
 
     # Groups.
@@ -281,7 +283,7 @@ def stripped(tokens: list[int], eos: Any) -> list[int]:
 
 def run(case: dict[str, Any], model: Toy, assistant: Toy) -> dict[str, Any]:
     prompt, given = case["prompt"], dict(case["parameters"])
-    model.passes = assistant.passes = 0
+    model.passes = model.tokens = assistant.passes = 0
     model.memoryless = bool(case.get("memoryless"))
     if "penalty_alpha" in given:
         eos = given["eos_token_id"]
@@ -318,7 +320,7 @@ def run(case: dict[str, Any], model: Toy, assistant: Toy) -> dict[str, Any]:
     if output.get("sequences_scores") is not None:
         case["sequences_scores"] = rounded(output.sequences_scores)
     if case.get("assistant") or "prompt_lookup_num_tokens" in given:
-        case["passes"] = [model.passes, assistant.passes]
+        case["passes"] = [model.passes, assistant.passes, model.tokens]
     if case.get("steps"):
         # The row that every token of a sequence came from. (Of groups of beams Python tells the wrong ones.)
         indices = output["beam_indices"].tolist() if "beam_indices" in output else None

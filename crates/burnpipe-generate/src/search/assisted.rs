@@ -97,8 +97,8 @@ impl Assisted {
         let token = choose(&step, self.random.as_mut())?;
         let Proposer::Assistant(assistant) = &mut self.proposer else { return Ok(self.confirm()) };
         assistant.cached = so_far.len();
-        let doubtful = assistant.confidence_threshold > 0.0
-            && softmax(&step.scores)?[token as usize] < assistant.confidence_threshold;
+        let doubtful =
+            assistant.confidence.as_ref().is_some_and(|confidence| confidence.stops(token, &step.scores));
         self.proposal.push(token);
         self.proposal_scores.push(step);
         if doubtful || self.rules.is_eos(token) || self.proposal.len() >= self.room {

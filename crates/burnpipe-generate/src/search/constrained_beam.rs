@@ -33,13 +33,8 @@ pub(super) struct ConstrainedBeam {
 impl ConstrainedBeam {
     /// # Errors
     ///
-    /// When there is one beam only, beams are drawn or in groups, or the words cannot be forced.
+    /// When the words cannot be forced.
     pub(super) fn new(rules: Rules, config: &GenerationConfig, prompt: &[u32]) -> Result<Self> {
-        if config.num_beams < 2 || config.do_sample || config.num_beam_groups != 1 {
-            let message = "`force_words_ids` needs `num_beams` above 1, and neither `do_sample` nor \
-                           `num_beam_groups`";
-            return Err(Error::new(ErrorKind::Parameter, message));
-        }
         Ok(Self {
             num_return_sequences: config.num_return_sequences,
             constraints: Constraint::of(config.force_words_ids.as_deref().unwrap_or_default())?,

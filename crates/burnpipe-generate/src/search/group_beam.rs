@@ -12,12 +12,13 @@ use super::rules::{Form, Rules, Step, Trace, expect_rows, extended, prompt_rows,
 use super::{Generated, NextRows, RowStep, Search};
 use crate::config::GenerationConfig;
 use crate::model::RowScores;
+use crate::processor::HammingDiversityLogitsProcessor;
 
 /// Beam searches side by side, each over a group of beams.
 pub(super) struct GroupBeam {
     rules: Rules,
     num_return_sequences: usize,
-    diversity_penalty: f32,
+    diversity: HammingDiversityLogitsProcessor,
     pad_token_id: u32,
     groups: Vec<Group>,
     /// Whether the model has the prompt alone, which all beams continue.
@@ -69,13 +70,9 @@ impl Running {
 impl GroupBeam {
     /// # Errors
     ///
-    /// When beams cannot be shared out evenly, or nothing keeps the groups apart.
+    /// When nothing keeps the groups apart.
     pub(super) fn new(rules: Rules, config: &GenerationConfig, prompt: &[u32]) -> Result<Self> {
         let size = config.num_beams / config.num_beam_groups;
-        if size * config.num_beam_groups != config.num_beams {
-            let message = "`num_beams` must be divisible by `num_beam_groups`";
-            return Err(Error::new(ErrorKind::Parameter, message));
-        }
         let group = |_| Group {
             beams: Running::of_prompt(prompt, size),
             hypotheses: Hypotheses::new(config, &rules, size),
@@ -83,7 +80,11 @@ impl GroupBeam {
         };
         Ok(Self {
             num_return_sequences: config.num_return_sequences,
-            diversity_penalty: config.diversity_penalty as f32,
+            diversity: HammingDiversityLogitsProcessor::new(
+                config.diversity_penalty,
+                config.num_beams,
+                config.num_beam_groups,
+            )?,
             pad_token_id: config.pad_token_id.or(rules.eos_token_ids.first().copied()).unwrap_or_default(),
             groups: (0..config.num_beam_groups).map(group).collect(),
             only_prompt: true,
@@ -98,7 +99,7 @@ impl GroupBeam {
         let group = &mut self.groups[place];
         let mut steps = Vec::with_capacity(group.beams.len());
         for (given, beam) in rows.iter_mut().zip(&group.beams) {
-            let charge = |scores: &mut [f32]| penalise(scores, earlier, self.diversity_penalty);
+            let charge = |scores: &mut [f32]| self.diversity.process(earlier, scores);
             steps.push(self.rules.step_after(given, 0, &beam.tokens, Form::LogProbabilities, charge)?);
         }
         let steps: Vec<Step> = steps.iter().cloned().cycle().take(group.beams.len()).collect();
@@ -168,24 +169,6 @@ pub(super) fn expect_beams(beams: usize, wanted: usize) -> Result<()> {
     let message =
         format!("only {beams} of {wanted} beams can go on; the vocabulary is too small for `num_beams`");
     Err(Error::new(ErrorKind::Parameter, message))
-}
-
-/// Hamming diversity: takes the penalty off a token's score for every time that an earlier group chose it.
-///
-/// In the reference it stands behind `sequence_bias`; both add, so that the order does not matter.
-fn penalise(scores: &mut [f32], earlier_tokens: &[u32], penalty: f32) {
-    let mut counts: Vec<(u32, f32)> = Vec::new();
-    for &token in earlier_tokens {
-        match counts.iter_mut().find(|(other, _)| *other == token) {
-            Some((_, count)) => *count += 1.0,
-            None => counts.push((token, 1.0)),
-        }
-    }
-    for (token, count) in counts {
-        if let Some(score) = scores.get_mut(token as usize) {
-            *score -= penalty * count;
-        }
-    }
 }
 
 impl Search for GroupBeam {

@@ -1,6 +1,6 @@
-//! Which method decodes, by the parameters: `get_generation_mode` of transformers 4.56.2.
+//! The search of a method, by the parameters.
 
-use burnpipe_core::{Error, ErrorKind, Result};
+use burnpipe_core::Result;
 
 use super::Search;
 use super::assisted::Assisted;
@@ -11,7 +11,7 @@ use super::group_beam::GroupBeam;
 use super::guided::Guided;
 use super::rules::Rules;
 use super::sample::Sample;
-use crate::config::GenerationConfig;
+use crate::config::{GenerationConfig, GenerationMode};
 use crate::processor::LogitsProcessor;
 use crate::stopping::StoppingRule;
 
@@ -28,8 +28,10 @@ pub struct SearchContext {
 
 /// The search that continues a prompt by the method that the parameters name.
 ///
-/// The lengths are the configuration's as they stand: `max_new_tokens`, else `max_length` with the prompt.
-/// `eos_token_id` and the lengths end a row, and every rule of `stopping` does.
+/// `config` is that of [`GenerationConfig::for_prompt`]; the processors are those of
+/// [`processors`](crate::processors), without guidance and diversity, which are the searches' own. `eos_token_id`
+/// and `max_length` end a row, and every rule of `stopping` does. An assistant beside a method that has no use
+/// for one is left aside.
 ///
 /// # Errors
 ///
@@ -41,87 +43,26 @@ pub fn search(
     stopping: Vec<Box<dyn StoppingRule>>,
     context: &SearchContext,
 ) -> Result<Box<dyn Search>> {
-    validate(config)?;
+    config.validate()?;
     let rules = Rules::new(config, &prompt, processors, stopping)?;
     let seed = config.seed.unwrap_or_else(|| fastrand::u64(..));
     let (input, count) = (context.input, config.num_return_sequences);
     let guided = config.guidance_scale.is_some_and(|scale| scale != 1.0);
     let guided_prompt = guided.then(|| prompt.clone());
-    let search: Box<dyn Search> = match method(config, context) {
-        Method::Sample => Box::new(Sample::new(rules, &prompt, config.do_sample, count, seed, input)),
-        Method::Beam => Box::new(Beam::new(rules, config, &prompt, seed, input)),
-        Method::GroupBeam => Box::new(GroupBeam::new(rules, config, &prompt)?),
-        Method::ConstrainedBeam => Box::new(ConstrainedBeam::new(rules, config, &prompt)?),
-        Method::Contrastive => Box::new(Contrastive::new(rules, config, prompt)),
-        Method::Assisted if count > 1 => {
-            let message =
-                "`num_return_sequences` must be 1 with an assistant model or `prompt_lookup_num_tokens`";
-            return Err(Error::new(ErrorKind::Parameter, message));
+    let search: Box<dyn Search> = match config.generation_mode(context.assistant) {
+        GenerationMode::GreedySearch | GenerationMode::Sample => {
+            Box::new(Sample::new(rules, &prompt, config.do_sample, count, seed, input))
         }
-        Method::Assisted => Box::new(Assisted::new(rules, config, prompt, seed, input)?),
+        GenerationMode::BeamSearch | GenerationMode::BeamSample => {
+            Box::new(Beam::new(rules, config, &prompt, seed, input))
+        }
+        GenerationMode::GroupBeamSearch => Box::new(GroupBeam::new(rules, config, &prompt)?),
+        GenerationMode::ConstrainedBeamSearch => Box::new(ConstrainedBeam::new(rules, config, &prompt)?),
+        GenerationMode::ContrastiveSearch => Box::new(Contrastive::new(rules, config, prompt)),
+        GenerationMode::AssistedGeneration => Box::new(Assisted::new(rules, config, prompt, seed, input)?),
     };
     Ok(match guided_prompt {
         Some(prompt) => Box::new(Guided::new(search, &prompt, context.negative_prompt.clone())?),
         None => search,
     })
-}
-
-/// A decoding method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Method {
-    Sample,
-    Beam,
-    GroupBeam,
-    ConstrainedBeam,
-    Contrastive,
-    Assisted,
-}
-
-/// `get_generation_mode`. An assistant beside a method that has no use for one is left aside, as there.
-fn method(config: &GenerationConfig, context: &SearchContext) -> Method {
-    let contrastive =
-        config.top_k.is_some_and(|top_k| top_k > 1) && config.penalty_alpha.is_some_and(|a| a > 0.0);
-    if config.force_words_ids.is_some() {
-        return Method::ConstrainedBeam;
-    }
-    if config.num_beams > 1 {
-        return if config.num_beam_groups > 1 { Method::GroupBeam } else { Method::Beam };
-    }
-    if contrastive && !config.do_sample {
-        return Method::Contrastive;
-    }
-    if context.assistant || config.prompt_lookup_num_tokens.is_some() {
-        return Method::Assisted;
-    }
-    Method::Sample
-}
-
-/// What `GenerationConfig.validate` refuses; what one method alone asks for is in its file.
-fn validate(config: &GenerationConfig) -> Result<()> {
-    let refuse = |message: &str| Err(Error::new(ErrorKind::Parameter, message));
-    if config.max_new_tokens == Some(0) {
-        return refuse("`max_new_tokens` must be greater than 0");
-    }
-    if config.num_beams == 0 || config.num_return_sequences == 0 {
-        return refuse("`num_beams` and `num_return_sequences` must be at least 1");
-    }
-    if config.num_beams == 1 {
-        if config.num_return_sequences > 1 && !config.do_sample {
-            return refuse(
-                "greedy search gives one answer: `num_return_sequences` needs `do_sample` or `num_beams`",
-            );
-        }
-        return Ok(());
-    }
-    if config.num_return_sequences > config.num_beams {
-        return refuse("`num_return_sequences` must not be above `num_beams`");
-    }
-    let groups = config.diversity_penalty != 0.0 || config.num_beam_groups != 1;
-    let apart = config.diversity_penalty > 0.0 && config.num_beam_groups > 1;
-    if groups && config.force_words_ids.is_none() && (config.do_sample || !apart) {
-        return refuse(
-            "groups of beams need `num_beam_groups` above 1 and `diversity_penalty` above 0, and no `do_sample`",
-        );
-    }
-    Ok(())
 }

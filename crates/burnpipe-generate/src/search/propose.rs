@@ -6,6 +6,7 @@
 use burnpipe_core::{Error, ErrorKind, Result};
 
 use crate::config::GenerationConfig;
+use crate::stopping::ConfidenceCriteria;
 
 /// What proposes tokens.
 pub(super) enum Proposer {
@@ -22,8 +23,8 @@ pub(super) struct Assistant {
     /// How many tokens it proposes; the heuristic changes it.
     pub(super) most: usize,
     heuristic: bool,
-    /// It stops after a token that it thinks less likely than this.
-    pub(super) confidence_threshold: f32,
+    /// When it stops early, if it does.
+    pub(super) confidence: Option<ConfidenceCriteria>,
     /// Tokens of the row that it has run.
     pub(super) cached: usize,
 }
@@ -37,14 +38,14 @@ pub(super) struct Lookup {
 impl Proposer {
     /// # Errors
     ///
-    /// When a number of tokens is 0, or the schedule is not known.
+    /// When there is more than one row to make, or the schedule is not known.
     pub(super) fn new(config: &GenerationConfig) -> Result<Self> {
         let refuse = |message: String| Err(Error::new(ErrorKind::Parameter, message));
+        if config.num_return_sequences > 1 {
+            return refuse("`num_return_sequences` must be 1 with an assistant model".into());
+        }
         if let Some(most) = config.prompt_lookup_num_tokens {
             let longest_match = config.max_matching_ngram_size.filter(|size| *size > 0).unwrap_or(2);
-            if most == 0 {
-                return refuse("`prompt_lookup_num_tokens` must be at least 1".into());
-            }
             return Ok(Self::Lookup(Lookup { most, longest_match }));
         }
         let heuristic = match &*config.num_assistant_tokens_schedule {
@@ -58,7 +59,7 @@ impl Proposer {
         Ok(Self::Assistant(Assistant {
             most: config.num_assistant_tokens,
             heuristic,
-            confidence_threshold: config.assistant_confidence_threshold.unwrap_or(0.0) as f32,
+            confidence: ConfidenceCriteria::from_config(config),
             cached: 0,
         }))
     }

@@ -93,7 +93,7 @@ impl Rules {
     ///
     /// When the model gave none, a processor fails, or a score is not a number.
     pub(super) fn step(&self, row: &mut RowScores, place: usize, tokens: &[u32], form: Form) -> Result<Step> {
-        self.step_after(row, place, tokens, form, |_| {})
+        self.step_after(row, place, tokens, form, |_| Ok(()))
     }
 
     /// The same with something done to the scores before the processors see them.
@@ -103,7 +103,7 @@ impl Rules {
         place: usize,
         tokens: &[u32],
         form: Form,
-        first: impl FnOnce(&mut [f32]),
+        first: impl FnOnce(&mut [f32]) -> Result<()>,
     ) -> Result<Step> {
         let given = row.logits.get_mut(place).map(std::mem::take).filter(|logits| !logits.is_empty());
         let mut scores = given.ok_or_else(missing_scores)?;
@@ -113,7 +113,7 @@ impl Rules {
             None if form == Form::LogProbabilities => log_softmax(&mut scores),
             None => {}
         }
-        first(&mut scores);
+        first(&mut scores)?;
         for processor in &self.processors {
             processor.process(tokens, &mut scores)?;
         }

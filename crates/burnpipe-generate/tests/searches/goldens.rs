@@ -94,13 +94,14 @@ fn compare(goldens: &Goldens, case: &Case) -> Result<(), String> {
         }
     }
     drop(decoder);
-    let passes = [model.passes.len(), assistant.passes.len()];
-    match case.passes {
-        Some(expected) if case.sequences[0].len() <= most && passes != expected => {
-            Err(differs("passes", &passes, &expected))
-        }
-        _ => Ok(()),
+    let passes = [model.passes.len(), assistant.passes.len(), model.tokens];
+    let Some(expected) = case.passes.filter(|_| case.sequences[0].len() <= most) else { return Ok(()) };
+    // A look-up of Python's proposes more than there is room for.
+    let fewer = case.has("prompt_lookup_num_tokens") && passes[2] <= expected[2];
+    if passes[..2] == expected[..2] && (passes[2] == expected[2] || fewer) {
+        return Ok(());
     }
+    Err(differs("passes", &passes, &expected))
 }
 
 fn close(ours: &[f32], theirs: &[f32]) -> bool {

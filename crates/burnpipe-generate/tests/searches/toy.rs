@@ -36,7 +36,8 @@ pub(crate) struct Case {
     pub(crate) sequences_scores: Option<Vec<f32>>,
     pub(crate) scores: Option<Vec<Vec<Vec<f32>>>>,
     pub(crate) logits: Option<Vec<Vec<Vec<f32>>>>,
-    pub(crate) passes: Option<[usize; 2]>,
+    /// Passes of the model and of the assistant, and tokens that the model ran.
+    pub(crate) passes: Option<[usize; 3]>,
 }
 
 #[derive(Deserialize)]
@@ -74,6 +75,8 @@ pub(crate) struct Toy {
     pub(crate) twins: Option<[usize; 2]>,
     /// The rows of every pass that had tokens.
     pub(crate) passes: Vec<usize>,
+    /// How many tokens it ran.
+    pub(crate) tokens: usize,
 }
 
 impl Toy {
@@ -86,6 +89,7 @@ impl Toy {
             broken: None,
             twins: None,
             passes: Vec::new(),
+            tokens: 0,
         }
     }
 
@@ -147,6 +151,7 @@ impl LanguageModel for Toy {
             rows.iter().zip(twins).for_each(|(row, twin)| assert_eq!(row[prompt..], twin[negative..]));
         }
         self.rows = all;
+        self.tokens += rows.iter().map(|row| row.tokens.len()).sum::<usize>();
         self.passes.push(rows.iter().filter(|row| !row.tokens.is_empty()).count());
         Ok(scores)
     }
