@@ -25,19 +25,30 @@ mod deberta_v2;
 mod distilbert;
 mod electra;
 mod falcon;
+mod gemma;
+mod gemma2;
+mod gemma3_text;
 mod gpt2;
 mod gpt_neo;
 mod gpt_neox;
 mod gptj;
 mod llama;
 mod longformer;
+mod mistral;
+mod mixtral;
 mod mobilebert;
 mod modernbert;
 mod mpnet;
+mod olmo2;
 mod opt;
 mod phi;
+mod phi3;
+mod qwen2;
+mod qwen3;
 mod roberta;
+mod smollm3;
 mod stablelm;
+mod starcoder2;
 mod tapas;
 mod xlm_roberta;
 mod xlnet;
@@ -56,19 +67,30 @@ pub const ARCHITECTURES: &[Architecture] = &[
     distilbert::ARCHITECTURE,
     electra::ARCHITECTURE,
     falcon::ARCHITECTURE,
+    gemma::ARCHITECTURE,
+    gemma2::ARCHITECTURE,
+    gemma3_text::ARCHITECTURE,
     gpt2::ARCHITECTURE,
     gpt_neo::ARCHITECTURE,
     gpt_neox::ARCHITECTURE,
     gptj::ARCHITECTURE,
     llama::ARCHITECTURE,
     longformer::ARCHITECTURE,
+    mistral::ARCHITECTURE,
+    mixtral::ARCHITECTURE,
     mobilebert::ARCHITECTURE,
     modernbert::ARCHITECTURE,
     mpnet::ARCHITECTURE,
+    olmo2::ARCHITECTURE,
     opt::ARCHITECTURE,
     phi::ARCHITECTURE,
+    phi3::ARCHITECTURE,
+    qwen2::ARCHITECTURE,
+    qwen3::ARCHITECTURE,
     roberta::ARCHITECTURE,
+    smollm3::ARCHITECTURE,
     stablelm::ARCHITECTURE,
+    starcoder2::ARCHITECTURE,
     tapas::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,
     xlnet::ARCHITECTURE,

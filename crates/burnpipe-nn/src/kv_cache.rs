@@ -17,7 +17,8 @@ use burnpipe_kernels::{BLOCK_TOKENS, CachedAttention, CachedText};
 /// The keys and values of some rows of tokens, for every layer of a decoder.
 #[derive(Clone, Debug)]
 pub struct KvCache {
-    lengths: Vec<usize>,
+    /// The tokens of every row.
+    input_ids: Vec<Vec<i32>>,
     layers: Vec<Vec<Stored>>,
 }
 
@@ -74,17 +75,22 @@ const PADDING: f32 = f32::MIN / 2.0;
 impl KvCache {
     /// A cache without rows for a decoder of so many layers.
     pub fn new(layers: usize) -> Self {
-        Self { lengths: Vec::new(), layers: vec![Vec::new(); layers] }
+        Self { input_ids: Vec::new(), layers: vec![Vec::new(); layers] }
     }
 
     /// How many rows there are.
     pub fn rows(&self) -> usize {
-        self.lengths.len()
+        self.input_ids.len()
     }
 
     /// How many tokens a row holds; none for a row that is not there.
     pub fn length(&self, row: usize) -> usize {
-        self.lengths.get(row).copied().unwrap_or(0)
+        self.input_ids(row).len()
+    }
+
+    /// The tokens that a row holds; none for a row that is not there.
+    pub fn input_ids(&self, row: usize) -> &[i32] {
+        self.input_ids.get(row).map_or(&[], Vec::as_slice)
     }
 
     /// Puts other rows in the place of those that are there: each an earlier row, cut to a number of tokens if
@@ -95,8 +101,11 @@ impl KvCache {
         if unchanged {
             return;
         }
-        let keep = |row: usize, keep: Option<usize>| keep.unwrap_or(usize::MAX).min(self.length(row));
-        let lengths = rows.iter().map(|row| row.map_or(0, |(row, kept)| keep(row, kept))).collect();
+        let kept_ids = |(row, kept): (usize, Option<usize>)| {
+            let input_ids = self.input_ids(row);
+            input_ids[..kept.unwrap_or(usize::MAX).min(input_ids.len())].to_vec()
+        };
+        let input_ids = rows.iter().map(|row| row.map_or_else(Vec::new, kept_ids)).collect();
         for layer in &mut self.layers {
             let uses = |row: usize| rows.iter().flatten().filter(|(other, _)| *other == row).count();
             let mut last: Vec<usize> = (0..layer.len()).map(uses).collect();
@@ -116,14 +125,15 @@ impl KvCache {
                 })
                 .collect();
         }
-        self.lengths = lengths;
+        self.input_ids = input_ids;
     }
 
     /// Counts the tokens of a step whose layers have all been run.
     pub fn extend(&mut self, step: &TokenStep) {
         for text in step.texts() {
-            if let Some(length) = self.lengths.get_mut(text.row) {
-                *length = text.tokens();
+            if let Some(input_ids) = self.input_ids.get_mut(text.row) {
+                input_ids.truncate(text.past);
+                input_ids.extend_from_slice(&step.ids()[text.new.clone()]);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Layers: parameters by their checkpoint names, and the operation they belong to.
 
 use burn::module::{Module, Param, ParamId};
-use burn::tensor::{DType, Device, Int, Shape, Tensor};
+use burn::tensor::{DType, Device, FloatDType, Int, Shape, Tensor};
 
 use crate::{ActivationLayer, LinearWeight, ops};
 
@@ -139,18 +139,31 @@ pub struct RmsNorm {
     pub weight: Param<Tensor<1>>,
     #[module(skip)]
     epsilon: f64,
+    /// Whether one is added to the weights.
+    #[module(skip)]
+    around_one: bool,
 }
 
 impl RmsNorm {
     /// A norm over `size` elements.
     pub fn new(size: usize, epsilon: f64, placement: &Placement) -> Self {
-        Self { weight: placement.parameter([size]), epsilon }
+        Self { weight: placement.parameter([size]), epsilon, around_one: false }
+    }
+
+    /// A norm whose weights are stored less one, Gemma's.
+    pub fn around_one(size: usize, epsilon: f64, placement: &Placement) -> Self {
+        Self { around_one: true, ..Self::new(size, epsilon, placement) }
     }
 
     /// # Shapes
     ///
     /// - `x`: `[.., size]`
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        ops::rms_norm(x, self.weight.val(), self.epsilon)
+        let weight = match self.around_one {
+            // In f32: beside one, 16 bits are few.
+            true => self.weight.val().cast(FloatDType::F32) + 1.0,
+            false => self.weight.val(),
+        };
+        ops::rms_norm(x, weight, self.epsilon)
     }
 }

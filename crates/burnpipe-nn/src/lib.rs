@@ -24,9 +24,11 @@
 mod activation;
 mod alibi;
 mod bert_encoder;
+mod decoder_heads;
 mod head_size;
 mod heads;
 mod kv_cache;
+mod layer_types;
 mod layers;
 mod linear_weight;
 mod llama_decoder;
@@ -57,15 +59,23 @@ pub use alibi::{alibi, alibi_in_bf16, alibi_slopes};
 pub use bert_encoder::{
     BertEncoder, BertEncoderConfig, BertLayer, PositionEmbedding, PrunedHeads, distance_scores,
 };
+pub use decoder_heads::{
+    Decoder, DecoderFamily, DecoderHeadConfig, load_causal_lm, load_encoder, load_question_answerer,
+    load_sequence_classifier, load_token_classifier,
+};
 pub use head_size::{head_size, rotary_size};
 pub use heads::{
     Architecture, CausalLm, Encoder, Heads, LoadContext, Loader, MaskedLm, QuestionAnswerer,
     SequenceClassifier, TableLogits, TableQuestionAnswerer, TokenClassifier,
 };
 pub use kv_cache::{Blind, CachedScope, KvCache};
+pub use layer_types::layer_windows;
 pub use layers::{Embedding, LayerNorm, Linear, Placement, RmsNorm};
 pub use linear_weight::LinearWeight;
-pub use llama_decoder::{GatedMlp, LlamaDecoder, LlamaDecoderConfig, LlamaLayerConfig};
+pub use llama_decoder::{
+    GatedMlp, LlamaAttention, LlamaAttentionConfig, LlamaDecoder, LlamaDecoderConfig, LlamaLayerConfig,
+    check_heads,
+};
 pub use read_back::{read_back, read_back_any};
 pub use roberta_heads::{RobertaClassificationHead, RobertaLMHead};
 pub use rope::{Rope, RopeConfig, RopeScaling};

@@ -1,8 +1,9 @@
 //! The decoder of LLaMA (arXiv 2302.13971), which several families have unchanged: rotary positions, shared key
 //! heads, a gated feed-forward part, RMS norms before each part.
 //!
-//! Reference: `modeling_llama.py` of transformers 4.56.2; `modeling_mistral.py`, `modeling_qwen2.py` and
-//! `modeling_smollm3.py` differ in biases, windows and in layers without positions only.
+//! Reference: `modeling_llama.py` of transformers 4.56.2; `modeling_mistral.py`, `modeling_qwen2.py`,
+//! `modeling_qwen3.py` and `modeling_smollm3.py` differ in biases, windows, norms of heads and in layers without
+//! positions only. Others have its attention, or its feed-forward part, in layers of their own.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -10,8 +11,8 @@ use burnpipe_core::{Error, ErrorKind, Result};
 
 use crate::ops::{self, RotaryAngles, rotary};
 use crate::{
-    Activation, ActivationLayer, CachedScope, Embedding, KvCache, Linear, Placement, RmsNorm, Rope,
-    RopeConfig, TokenBatch, TokenStep,
+    Activation, ActivationLayer, CachedScope, Decoder, Embedding, KvCache, Linear, Placement, RmsNorm, Rope,
+    RopeConfig, TokenStep,
 };
 
 /// What a config says of the decoder.
@@ -23,26 +24,39 @@ pub struct LlamaDecoderConfig {
     pub hidden_size: usize,
     /// `intermediate_size`
     pub intermediate_size: usize,
-    /// `num_attention_heads`
-    pub heads: usize,
-    /// `num_key_value_heads`
-    pub key_heads: usize,
-    /// `head_dim`
-    pub head_dim: usize,
+    /// Its attention.
+    pub attention: LlamaAttentionConfig,
+    /// Whether every head of queries and keys is normed.
+    pub head_norms: bool,
     /// `hidden_act`
     pub activation: Activation,
     /// `rms_norm_eps`
     pub epsilon: f64,
-    /// Whether queries, keys and values have biases.
-    pub qkv_bias: bool,
-    /// Whether the attention's output has one.
-    pub output_bias: bool,
     /// `mlp_bias`
     pub mlp_bias: bool,
     /// Positions.
     pub rope: RopeConfig,
     /// What each layer looks at.
     pub layers: Vec<LlamaLayerConfig>,
+}
+
+/// What a config says of the attention.
+#[derive(Clone, Copy, Debug)]
+pub struct LlamaAttentionConfig {
+    /// `hidden_size`
+    pub hidden_size: usize,
+    /// `num_attention_heads`
+    pub heads: usize,
+    /// `num_key_value_heads`
+    pub key_heads: usize,
+    /// `head_dim`
+    pub head_dim: usize,
+    /// Whether queries, keys and values have biases.
+    pub qkv_bias: bool,
+    /// Whether the output has one.
+    pub output_bias: bool,
+    /// What scores are multiplied by; `1 / sqrt(head_dim)` unless said.
+    pub scale: Option<f64>,
 }
 
 /// What a layer looks at.
@@ -73,34 +87,23 @@ impl LlamaDecoder {
     ///
     /// When sizes do not fit each other, or the positions' scaling is not known.
     pub fn new(config: &LlamaDecoderConfig, placement: &Placement) -> Result<Self> {
-        if config.key_heads == 0 || !config.heads.is_multiple_of(config.key_heads) {
-            let (heads, key_heads) = (config.heads, config.key_heads);
-            let message = format!(
-                "`num_attention_heads` {heads} in `config.json` is no multiple of `num_key_value_heads` {key_heads}"
-            );
-            return Err(Error::new(ErrorKind::Config, message));
-        }
         let layer = |layer: &LlamaLayerConfig| LlamaLayer::new(config, *layer, placement);
         Ok(Self {
             embed_tokens: Embedding::new(config.vocab_size, config.hidden_size, placement),
-            layers: config.layers.iter().map(layer).collect(),
+            layers: config.layers.iter().map(layer).collect::<Result<_>>()?,
             norm: RmsNorm::new(config.hidden_size, config.epsilon, placement),
             rope: Rope::new(&config.rope)?,
             vocabulary: config.vocab_size,
         })
     }
+}
 
-    /// A cache without rows.
-    pub fn cache(&self) -> KvCache {
+impl Decoder for LlamaDecoder {
+    fn cache(&self) -> KvCache {
         KvCache::new(self.layers.len())
     }
 
-    /// The last hidden states of new tokens: `[1, tokens, hidden]`.
-    ///
-    /// # Errors
-    ///
-    /// When a token is not of the vocabulary.
-    pub fn forward(&self, step: &TokenStep, cache: &mut KvCache) -> Result<Tensor<3>> {
+    fn forward(&self, step: &TokenStep, cache: &mut KvCache) -> Result<Tensor<3>> {
         step.check(self.vocabulary, None)?;
         let device = self.embed_tokens.weight.val().device();
         let angles = self.rope.angles(step, &device);
@@ -109,16 +112,6 @@ impl LlamaDecoder {
             layer.forward(hidden, &angles, step, (index, &mut *cache))
         });
         Ok(self.norm.forward(hidden))
-    }
-
-    /// The last hidden states of whole texts that lie one after the other: `[1, tokens, hidden]`.
-    ///
-    /// # Errors
-    ///
-    /// When a token is not of the vocabulary.
-    pub fn read(&self, batch: &TokenBatch) -> Result<Tensor<3>> {
-        let (step, mut cache) = TokenStep::whole(batch, self.cache());
-        self.forward(&step, &mut cache)
     }
 }
 
@@ -132,20 +125,12 @@ struct LlamaLayer {
 }
 
 impl LlamaLayer {
-    fn new(config: &LlamaDecoderConfig, layer: LlamaLayerConfig, placement: &Placement) -> Self {
+    fn new(config: &LlamaDecoderConfig, layer: LlamaLayerConfig, placement: &Placement) -> Result<Self> {
         let norm = || RmsNorm::new(config.hidden_size, config.epsilon, placement);
-        let (heads, key_heads) = (config.heads * config.head_dim, config.key_heads * config.head_dim);
-        let projection =
-            |outputs: usize| Linear::with_bias(config.hidden_size, outputs, config.qkv_bias, placement);
-        Self {
-            self_attn: LlamaAttention {
-                q_proj: projection(heads),
-                k_proj: projection(key_heads),
-                v_proj: projection(key_heads),
-                o_proj: Linear::with_bias(heads, config.hidden_size, config.output_bias, placement),
-                head_dim: config.head_dim,
-                layer,
-            },
+        let attention = LlamaAttention::new(&config.attention, layer, placement)?;
+        let head_norm = || RmsNorm::new(config.attention.head_dim, config.epsilon, placement);
+        Ok(Self {
+            self_attn: if config.head_norms { attention.with_head_norms(head_norm) } else { attention },
             mlp: GatedMlp::new(
                 (config.hidden_size, config.intermediate_size),
                 config.mlp_bias,
@@ -154,7 +139,7 @@ impl LlamaLayer {
             ),
             input_layernorm: norm(),
             post_attention_layernorm: norm(),
-        }
+        })
     }
 
     fn forward(
@@ -171,24 +156,103 @@ impl LlamaLayer {
     }
 }
 
+/// Refuses heads that do not fit each other.
+///
+/// # Errors
+///
+/// When the key heads do not divide the heads, or a head has no numbers.
+pub fn check_heads(heads: usize, key_heads: usize, head_dim: usize) -> Result<()> {
+    if heads == 0 || head_dim == 0 {
+        let message = format!("`config.json` makes {heads} heads of {head_dim} numbers each");
+        return Err(Error::new(ErrorKind::Config, message));
+    }
+    if key_heads == 0 || !heads.is_multiple_of(key_heads) {
+        let message = format!(
+            "`num_attention_heads` {heads} in `config.json` is no multiple of `num_key_value_heads` {key_heads}"
+        );
+        return Err(Error::new(ErrorKind::Config, message));
+    }
+    Ok(())
+}
+
+/// Attention with rotary positions, whose key heads serve several of the queries' each.
 #[derive(Module, Debug)]
-struct LlamaAttention {
+pub struct LlamaAttention {
     q_proj: Linear,
     k_proj: Linear,
     v_proj: Linear,
     o_proj: Linear,
+    q_norm: Option<RmsNorm>,
+    k_norm: Option<RmsNorm>,
     #[module(skip)]
     head_dim: usize,
+    #[module(skip)]
+    scale: Option<f64>,
     #[module(skip)]
     layer: LlamaLayerConfig,
 }
 
 impl LlamaAttention {
+    /// The attention of a layer, without memory until a checkpoint fills it.
+    ///
+    /// # Errors
+    ///
+    /// When the key heads do not divide the heads, or nothing is left for a head.
+    pub fn new(
+        config: &LlamaAttentionConfig,
+        layer: LlamaLayerConfig,
+        placement: &Placement,
+    ) -> Result<Self> {
+        let (heads, key_heads) = (config.heads, config.key_heads);
+        check_heads(heads, key_heads, config.head_dim)?;
+        let size = heads * config.head_dim;
+        let projection =
+            |outputs: usize| Linear::with_bias(config.hidden_size, outputs, config.qkv_bias, placement);
+        Ok(Self {
+            q_proj: projection(size),
+            k_proj: projection(key_heads * config.head_dim),
+            v_proj: projection(key_heads * config.head_dim),
+            o_proj: Linear::with_bias(size, config.hidden_size, config.output_bias, placement),
+            q_norm: None,
+            k_norm: None,
+            head_dim: config.head_dim,
+            scale: config.scale,
+            layer,
+        })
+    }
+
+    /// The same with a norm over every head of the queries, and one for the keys.
+    #[must_use]
+    pub fn with_head_norms(self, norm: impl Fn() -> RmsNorm) -> Self {
+        Self { q_norm: Some(norm()), k_norm: Some(norm()), ..self }
+    }
+
+    /// Attention of `x`, `[1, tokens, hidden]`; the cache goes with the layer's place in it.
+    pub fn forward(
+        &self,
+        x: Tensor<3>,
+        angles: &RotaryAngles,
+        step: &TokenStep,
+        cache: (usize, &mut KvCache),
+    ) -> Tensor<3> {
+        self.o_proj.forward(self.context(x, angles, step, cache))
+    }
+
     /// Attention of `x`, added to `residual`.
-    fn forward_added(
+    pub fn forward_added(
         &self,
         x: Tensor<3>,
         residual: Tensor<3>,
+        angles: &RotaryAngles,
+        step: &TokenStep,
+        cache: (usize, &mut KvCache),
+    ) -> Tensor<3> {
+        self.o_proj.forward_added(self.context(x, angles, step, cache), residual)
+    }
+
+    fn context(
+        &self,
+        x: Tensor<3>,
         angles: &RotaryAngles,
         step: &TokenStep,
         (index, cache): (usize, &mut KvCache),
@@ -199,14 +263,19 @@ impl LlamaAttention {
             x.reshape([rows, tokens, heads, self.head_dim])
         };
         let [query, key, value] = ops::linear_each(x, [&self.q_proj, &self.k_proj, &self.v_proj]).map(split);
+        let normed = |norm: &Option<RmsNorm>, x: Tensor<4>| match norm {
+            Some(norm) => norm.forward(x),
+            None => x,
+        };
+        let (query, key) = (normed(&self.q_norm, query), normed(&self.k_norm, key));
         let (query, key) = match self.layer.rotates {
             true => (rotary(query, angles), rotary(key, angles)),
             false => (query, key),
         };
         let width = query.dims()[2] * self.head_dim;
-        let scope = CachedScope { window: self.layer.window, ..CachedScope::default() };
+        let scope = CachedScope { window: self.layer.window, scale: self.scale, ..CachedScope::default() };
         let context = cache.attend(index, query, key, value, step, &scope);
-        self.o_proj.forward_added(context.reshape([rows, tokens, width]), residual)
+        context.reshape([rows, tokens, width])
     }
 }
 

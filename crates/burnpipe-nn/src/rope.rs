@@ -28,6 +28,19 @@ pub struct RopeScaling {
     original_max_position_embeddings: Option<usize>,
 }
 
+impl RopeScaling {
+    /// The same under another name, if it has this one: files of one family may mean another way by a name.
+    #[must_use]
+    pub fn renamed(mut self, from: &str, to: &str) -> Self {
+        for kind in [&mut self.rope_type, &mut self.r#type].into_iter().flatten() {
+            if kind == from {
+                *kind = to.to_string();
+            }
+        }
+        self
+    }
+}
+
 /// What angles are made of: the keys of config.json.
 #[derive(Clone, Debug)]
 pub struct RopeConfig {
@@ -125,6 +138,14 @@ impl Rope {
             (&positions[text.new.clone()], frequencies.as_slice())
         });
         RotaryAngles::from_frequencies(&texts.collect::<Vec<_>>(), self.scaling, device)
+    }
+
+    /// How many tokens a text may have before its frequencies are those of long texts.
+    pub fn short_until(&self) -> Option<usize> {
+        match self.frequencies {
+            Frequencies::Long { until, .. } => Some(until),
+            Frequencies::Fixed(_) | Frequencies::Dynamic { .. } => None,
+        }
     }
 
     /// The frequencies of a text that is longer than the model was made for, if they depend on its length.

@@ -71,6 +71,26 @@ impl TokenStep {
         (Self { input_ids: batch.ids().to_vec(), texts, hidden }, cache)
     }
 
+    /// The same step with some texts run from their start, for models whose keys change as a text grows, and
+    /// where the tokens that were new lie in it; `None` if there is no such text.
+    pub fn anew(&self, cache: &KvCache, starts: impl Fn(&StepText) -> bool) -> Option<(Self, Vec<usize>)> {
+        let starts = |text: &StepText| text.past > 0 && starts(text);
+        if !self.texts.iter().any(starts) {
+            return None;
+        }
+        let (mut step, mut places) =
+            (Self { input_ids: Vec::new(), texts: Vec::new(), hidden: None }, Vec::new());
+        for text in &self.texts {
+            let start = step.input_ids.len();
+            let past = if starts(text) { 0 } else { text.past };
+            step.input_ids.extend(cache.input_ids(text.row).iter().take(text.past - past));
+            places.extend(step.input_ids.len()..step.input_ids.len() + text.new.len());
+            step.input_ids.extend_from_slice(&self.input_ids[text.new.clone()]);
+            step.texts.push(StepText { row: text.row, past, new: start..step.input_ids.len() });
+        }
+        Some((step, places))
+    }
+
     /// The texts that have new tokens.
     pub fn texts(&self) -> &[StepText] {
         &self.texts
