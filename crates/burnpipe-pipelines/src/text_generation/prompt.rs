@@ -1,9 +1,10 @@
 //! From a text or a chat to the tokens of a prompt.
 
 use burnpipe_core::{Error, ErrorKind, Result};
-use burnpipe_text::{EncodeOptions, TextInput};
+use burnpipe_text::{ChatTemplateOptions, EncodeOptions, TextInput};
 use serde_json::{Map, Value};
 
+use super::options::TOKENIZER_PARAMETERS;
 use super::{TextGeneration, TextGenerationFeatures, TextGenerationOptions};
 
 /// One message of a chat: `role` and `content`, and whatever else the model's template reads.
@@ -94,7 +95,7 @@ impl TextGeneration {
             TextGenerationInput::Chat(messages) => {
                 let text = self.written_chat(messages, input.continues(options), options)?;
                 let mut kwargs = options.tokenizer.clone();
-                kwargs.retain(|name, _| ["padding", "truncation", "max_length"].contains(&name.as_str()));
+                kwargs.retain(|name, _| TOKENIZER_PARAMETERS.contains(&name.as_str()));
                 kwargs.insert("add_special_tokens".into(), false.into());
                 self.encode(text, &EncodeOptions::from_kwargs(&kwargs)?)?
             }
@@ -130,8 +131,32 @@ impl TextGeneration {
         continues: bool,
         options: &TextGenerationOptions,
     ) -> Result<String> {
-        let _ = (messages, continues, options);
-        Err(Error::new(ErrorKind::Unsupported, "chats are not there yet"))
+        let mut kwargs = options.tokenizer.clone();
+        TOKENIZER_PARAMETERS.iter().for_each(|name| drop(kwargs.remove(*name)));
+        let mut list = |name: &str| match kwargs.remove(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Array(values)) => Ok(Some(values)),
+            Some(_) => {
+                let message = format!("parameter `tokenizer_encode_kwargs.{name}` must be a list of objects");
+                Err(Error::new(ErrorKind::Parameter, message))
+            }
+        };
+        let (tools, documents) = (list("tools")?, list("documents")?);
+        let chat_template = match kwargs.remove("chat_template") {
+            Some(Value::String(template)) => Some(template),
+            _ => None,
+        };
+        let messages: Vec<Value> = messages.iter().cloned().map(Value::Object).collect();
+        let template = ChatTemplateOptions {
+            chat_template,
+            tools,
+            documents,
+            add_generation_prompt: !continues,
+            continue_final_message: continues,
+            template_kwargs: kwargs,
+            now: None,
+        };
+        self.tokenizer.apply_chat_template(&messages, &template)
     }
 
     /// Cuts a prompt on the left until the new tokens fit into what the tokenizer says the model takes.
