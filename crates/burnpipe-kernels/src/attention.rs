@@ -94,8 +94,7 @@ pub struct AttentionOptions<'a> {
     pub bias: Option<ScoreBias<'a>>,
     /// Added as well, by how far a key is from its query. Queries and keys are as many.
     pub distances: Option<DistanceScores<'a>>,
-    /// Scores that are hidden. A query all of whose keys are hidden looks at everything alike; with `causal` its
-    /// answer is 0, as in torch.
+    /// Scores that are hidden.
     pub hidden: Option<HiddenKeys<'a>>,
     /// Whether a query sees no later key; the last query is beside the last key.
     pub causal: bool,
@@ -433,12 +432,6 @@ impl Head<'_> {
             let seen = seen(self.shape, self.options, &(query..query + 1), keys.clone());
             scores[..seen.start - keys.start].fill(HIDDEN);
             scores[seen.end - keys.start..].fill(HIDDEN);
-        }
-        // A decoder's token that sees nothing, not even itself, has no part of anything.
-        if self.options.causal && self.options.hidden.is_some() && scores.iter().all(|&score| score == HIDDEN)
-        {
-            scores.fill(0.0);
-            return 0.0;
         }
         exponentials(isa, scores)
     }

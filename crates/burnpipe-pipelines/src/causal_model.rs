@@ -14,11 +14,15 @@ pub(crate) struct CausalModel {
     layout: BatchLayout,
     /// A pass failed on the way and the rows are no longer known.
     lost: bool,
+    /// With `use_cache: false`, all tokens of the rows: every pass reads them anew, which some ways of stretching
+    /// positions can tell.
+    histories: Option<Vec<Vec<u32>>>,
 }
 
 impl CausalModel {
-    pub(crate) fn new(model: Arc<dyn CausalLm>, layout: BatchLayout) -> Self {
-        Self { cache: model.cache(), model, layout, lost: false }
+    pub(crate) fn new(model: Arc<dyn CausalLm>, layout: BatchLayout, use_cache: bool) -> Self {
+        let histories = (!use_cache).then(Vec::new);
+        Self { cache: model.cache(), model, layout, lost: false, histories }
     }
 
     /// Refuses what the model cannot take, before its rows are touched.
@@ -41,6 +45,31 @@ impl CausalModel {
             }
         }
         Ok(())
+    }
+
+    /// All tokens of the rows, once these are run.
+    fn histories(&self, histories: &[Vec<u32>], rows: &[ModelRow<'_>]) -> Vec<Vec<u32>> {
+        let history = |row: &ModelRow<'_>| {
+            let parent = row.parent.and_then(|parent| histories.get(parent)).map_or(&[][..], Vec::as_slice);
+            let kept = row.keep.unwrap_or(parent.len()).min(parent.len());
+            [&parent[..kept], row.tokens].concat()
+        };
+        rows.iter().map(history).collect()
+    }
+
+    /// A pass that reads all tokens of the rows anew.
+    fn run_anew(&mut self, histories: Vec<Vec<u32>>, rows: &[ModelRow<'_>]) -> Result<Vec<RowScores>> {
+        let all = self.histories(&histories, rows);
+        let anew = rows.iter().zip(&all).map(|(row, tokens)| ModelRow {
+            parent: None,
+            keep: None,
+            tokens: if row.tokens.is_empty() { &[] } else { tokens },
+            ..*row
+        });
+        self.cache.select(&[]);
+        let scores = self.run(&anew.collect::<Vec<_>>());
+        self.histories = Some(if scores.is_ok() { all } else { histories });
+        scores
     }
 
     /// The tensors' part: hidden states and logits of the tokens that they are wanted for, row after row.
@@ -77,6 +106,9 @@ impl LanguageModel for CausalModel {
         if self.lost {
             let message = "the model failed in an earlier pass, and what its texts had read is lost with it";
             return Err(Error::new(ErrorKind::Device, message));
+        }
+        if let Some(histories) = self.histories.take() {
+            return self.run_anew(histories, rows);
         }
         self.check(rows)?;
         let parents: Vec<_> = rows.iter().map(|row| Some((row.parent?, row.keep))).collect();

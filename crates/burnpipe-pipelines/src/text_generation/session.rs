@@ -7,6 +7,7 @@ use std::sync::Arc;
 use burnpipe_core::{Error, ErrorKind, Result, Session};
 use burnpipe_generate::{Decoder, Event, Generated, SearchContext, search};
 use burnpipe_nn::CausalLm;
+use serde_json::Value;
 
 use super::{TextGeneration, TextGenerationFeatures, TextGenerationOptions, TextGenerationRaw};
 use crate::causal_model::CausalModel;
@@ -29,7 +30,7 @@ struct Open {
 
 impl<Owner: Deref<Target = TextGeneration>> GenerationSession<Owner> {
     pub(super) fn new(task: Owner, options: TextGenerationOptions) -> Self {
-        Self { decoder: decoder(&task), task, options, open: BTreeMap::new(), inputs: 0 }
+        Self { decoder: decoder(&task, &options), task, options, open: BTreeMap::new(), inputs: 0 }
     }
 
     /// Takes all texts a step further and tells what came of it.
@@ -56,8 +57,9 @@ impl<Owner: Deref<Target = TextGeneration>> GenerationSession<Owner> {
 }
 
 /// A decoder over the task's models, with nothing read yet.
-fn decoder(task: &TextGeneration) -> Decoder<'static> {
-    let model = |model: &Arc<dyn CausalLm>| CausalModel::new(Arc::clone(model), task.layout);
+fn decoder(task: &TextGeneration, options: &TextGenerationOptions) -> Decoder<'static> {
+    let use_cache = options.generate.get("use_cache").and_then(Value::as_bool).unwrap_or(true);
+    let model = |model: &Arc<dyn CausalLm>| CausalModel::new(Arc::clone(model), task.layout, use_cache);
     let decoder = Decoder::new(model(&task.model));
     match &task.assistant {
         Some(assistant) => decoder.with_assistant(model(assistant)),
@@ -87,7 +89,7 @@ impl<Owner: Deref<Target = TextGeneration> + Send> Session<TextGenerationFeature
             .or_else(|| settings.config.eos_token_id.as_ref().and_then(|eos| eos.first().copied()));
         if self.decoder.open() == 0 {
             // The memory of what was read before goes, and with it a failure that there may have been.
-            self.decoder = decoder(&self.task);
+            self.decoder = decoder(&self.task, &self.options);
         }
         let open = Open { features, begin: settings.begin, pad_token_id: pad.unwrap_or(0) };
         self.open.insert(id, open);
