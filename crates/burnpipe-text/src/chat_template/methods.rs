@@ -40,18 +40,7 @@ fn text_method(
         "rstrip" => strip(text, one(arguments)?.as_ref(), Ends::Right)?,
         "split" | "rsplit" => split(text, method == "rsplit", arguments)?,
         "splitlines" => splitlines(text, arguments)?,
-        "startswith" | "endswith" => {
-            let (affixes, start, end): (Value, Option<i64>, Option<i64>) = from_args(arguments)?;
-            let Some((_, part)) = part(text, start, end) else { return Ok(Some(Value::from(false))) };
-            let affixes =
-                if affixes.as_str().is_some() { vec![affixes] } else { affixes.try_iter()?.collect() };
-            let matches = |affix: &Value| {
-                let affix = affix.as_str().ok_or_else(|| wrong(method, "a text or a tuple of texts"))?;
-                Ok(if method == "startswith" { part.starts_with(affix) } else { part.ends_with(affix) })
-            };
-            let matches: Vec<bool> = affixes.iter().map(matches).collect::<Result<_, Error>>()?;
-            Value::from(matches.contains(&true))
-        }
+        "startswith" | "endswith" => has_affix(text, method, arguments)?,
         "find" | "rfind" | "index" | "rindex" | "count" => find(text, method, arguments)?,
         "partition" | "rpartition" => partition(text, method == "rpartition", arguments)?,
         "removeprefix" => {
@@ -78,7 +67,7 @@ fn list_method(list: &Value, method: &str, arguments: &[Value]) -> Result<Option
         "index" => {
             let (wanted,): (&Value,) = from_args(arguments)?;
             let place = list.try_iter()?.position(|item| item == *wanted);
-            let missing = || Error::new(ErrorKind::InvalidOperation, format!("{wanted:?} is not in list"));
+            let missing = || Error::new(ErrorKind::InvalidOperation, "the value is not in the list");
             Ok(Some(Value::from(place.ok_or_else(missing)?)))
         }
         _ => Ok(None),
@@ -223,6 +212,20 @@ fn find(text: &str, method: &str, arguments: &[Value]) -> Result<Value, Error> {
         None if method.ends_with("find") => Ok(Value::from(-1)),
         None => Err(Error::new(ErrorKind::InvalidOperation, "substring not found")),
     }
+}
+
+/// `startswith` and `endswith`, with a text or a tuple of texts and `(start, end)`.
+fn has_affix(text: &str, method: &str, arguments: &[Value]) -> Result<Value, Error> {
+    let (affixes, start, end): (Value, Option<i64>, Option<i64>) = from_args(arguments)?;
+    let Some((_, part)) = part(text, start, end) else { return Ok(Value::from(false)) };
+    let affixes = if affixes.as_str().is_some() { vec![affixes] } else { affixes.try_iter()?.collect() };
+    for affix in &affixes {
+        let affix = affix.as_str().ok_or_else(|| wrong(method, "a text or a tuple of texts"))?;
+        if if method == "startswith" { part.starts_with(affix) } else { part.ends_with(affix) } {
+            return Ok(Value::from(true));
+        }
+    }
+    Ok(Value::from(false))
 }
 
 fn partition(text: &str, from_right: bool, arguments: &[Value]) -> Result<Value, Error> {

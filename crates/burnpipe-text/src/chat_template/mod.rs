@@ -2,6 +2,27 @@
 //!
 //! Reference: `get_chat_template` and `apply_chat_template` in `tokenization_utils_base.py`,
 //! `render_jinja_template` in `utils/chat_template_utils.py`.
+//!
+//! # Where it differs from Python
+//!
+//! Templates are rendered by minijinja. What published templates use prints the same; these do not:
+//!
+//! - Some mistakes that Python raises an error for are none here: a loop over `none`, `1 < 'a'`,
+//!   `{% do %}`.
+//! - Errors here: `'%s' % value` (the filter `format` is there), more arguments than a macro names (`varargs`,
+//!   `kwargs`), the filters `int` and `float` of a text that is no number, the filters `center`, `filesizeformat`,
+//!   `random`, `striptags`, `truncate`, `urlencode`, `wordcount`, `wordwrap` and `xmlattr`, and rare methods such as
+//!   `casefold`, `encode`, `expandtabs` and `isdecimal`.
+//! - `~` writes very large and very small floats out in digits, and leaves invisible characters in lists as they are;
+//!   printing, `string`, `join` and `tojson` write what Python writes. `isdigit` takes all that is numeric for digits.
+//! - `dict.items` without a call is Python's method for what comes from JSON, but not for dicts that the template
+//!   makes; `dict['items']` without such a key is undefined and not the method; `map(attribute='items')` is the method
+//!   and not the key. Methods of texts and lists are undefined until they are called.
+//! - Whole numbers of the conversation beyond 64 bits become floats.
+//! - `chat_template.json`, which only Python's processors read, is the last place where a template is looked for.
+//! - Loops, recursion, long texts and what is printed have limits, and reaching one is an error. There is none for
+//!   comparing lists that hold one another a great many times, or joining them by `~`, which takes as long as in
+//!   Python; and dropping a list that is nested 100000 times overflows the stack.
 
 mod clock;
 mod environment;
