@@ -1,4 +1,4 @@
-"""The cases of the three tasks: inputs and call parameters. Python's answers are added by generate.py."""
+"""The cases of the tasks: inputs and call parameters. Python's answers are added by generate.py."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ decoder(
         "apply_residual_connection_post_layernorm": True,
         "tie_word_embeddings": False,
     },
-    std=0.9,
+    std=0.6,
     **BLOOM_SHARED,
 )
 decoder("bloom-features", FEATURES, C.short_feature_cases("bloom"), config={**BLOOM_CONFIG, "n_head": 10}, **BLOOM_SHARED)
