@@ -29,6 +29,10 @@ pub(crate) enum Family {
     FNet,
     /// As [`Bert`](Self::Bert), with a type id of its own for the first token.
     Funnel,
+    /// What tokenizer.json says, but for what goes around a text: `add_bos_token` and `add_eos_token` say that.
+    Gemma,
+    /// As [`Gemma`](Self::Gemma), with other special tokens.
+    Llama,
     /// As [`Bert`](Self::Bert), with RoBERTa's special tokens.
     MPNet,
     /// As [`Bart`](Self::Bart); only the rules for finding special tokens differ.
@@ -75,8 +79,10 @@ const CLASSES: &[TokenizerClass] = &[
     class("ElectraTokenizer", Family::Bert, WITH_TYPE_IDS, &["electra"]),
     class("FNetTokenizer", Family::FNet, FNET_INPUTS, &["fnet"]),
     class("FunnelTokenizer", Family::Funnel, WITH_TYPE_IDS, &["funnel"]),
+    class("GemmaTokenizer", Family::Gemma, WITHOUT_TYPE_IDS, GEMMA_MODEL_TYPES),
     class("LEDTokenizer", Family::Bart, WITHOUT_TYPE_IDS, &["led"]),
     class("LayoutLMTokenizer", Family::Bert, WITH_TYPE_IDS, &["layoutlm"]),
+    class("LlamaTokenizer", Family::Llama, WITHOUT_TYPE_IDS, LLAMA_MODEL_TYPES),
     class("LongformerTokenizer", Family::Roberta, WITHOUT_TYPE_IDS, &["longformer"]),
     class("LxmertTokenizer", Family::Bert, WITH_TYPE_IDS, &["lxmert"]),
     class("MPNetTokenizer", Family::MPNet, WITHOUT_TYPE_IDS, &["mpnet"]),
@@ -91,6 +97,10 @@ const CLASSES: &[TokenizerClass] = &[
 
 const DEBERTA_INPUTS: &[&str] = &["input_ids", "attention_mask", "token_type_ids"];
 const FNET_INPUTS: &[&str] = &["input_ids", "token_type_ids"];
+
+const GEMMA_MODEL_TYPES: &[&str] =
+    &["gemma", "gemma2", "gemma3", "gemma3_text", "recurrent_gemma", "shieldgemma2"];
+const LLAMA_MODEL_TYPES: &[&str] = &["llama", "mistral", "mixtral", "phi3"];
 
 const BERT_MODEL_TYPES: &[&str] = &[
     "align",
@@ -249,13 +259,16 @@ impl TokenizerClass {
             Family::Bert | Family::Funnel | Family::MPNet => &["vocab.txt"],
             Family::DebertaV2 => &["spm.model"],
             Family::RemBert => &["sentencepiece.model"],
-            Family::Plain => &[],
+            Family::Gemma | Family::Llama | Family::Plain => &[],
         }
     }
 
     /// Where padding goes when the files do not say.
     pub(crate) fn padding_side(&self) -> Side {
-        if self.family == Family::XLNet { Side::Left } else { Side::Right }
+        match self.family {
+            Family::Gemma | Family::Llama | Family::XLNet => Side::Left,
+            _ => Side::Right,
+        }
     }
 
     /// The type id of padding.

@@ -65,6 +65,11 @@ const FNET: Names = &[
     ("mask_token", "[MASK]"),
 ];
 
+const GEMMA: Names =
+    &[("bos_token", "<bos>"), ("eos_token", "<eos>"), ("unk_token", "<unk>"), ("pad_token", "<pad>")];
+
+const LLAMA: Names = &[("bos_token", "<s>"), ("eos_token", "</s>"), ("unk_token", "<unk>")];
+
 const MPNET: Names = &[
     ("bos_token", "<s>"),
     ("eos_token", "</s>"),
@@ -113,6 +118,8 @@ fn names(family: Family, constructor: Constructor) -> Names {
         Family::Deberta | Family::DebertaV2 => DEBERTA,
         Family::FNet => FNET,
         Family::Funnel | Family::XLNet => XLNET,
+        Family::Gemma => GEMMA,
+        Family::Llama => LLAMA,
         Family::MPNet => MPNET,
         // The two constructors do not agree.
         Family::RemBert if constructor == Constructor::Slow => DEBERTA,

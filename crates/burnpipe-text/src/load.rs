@@ -4,9 +4,10 @@
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
-use burnpipe_core::{ErrorKind, ModelFiles, Result};
+use burnpipe_core::{Error, ErrorContext, ErrorKind, ModelFiles, Result};
 use serde_json::{Map, Value};
 use tokenizers::normalizers::BertNormalizer;
+use tokenizers::processors::template::TemplateProcessing;
 use tokenizers::{
     NormalizerWrapper, PaddingDirection, PostProcessorWrapper, PreTokenizerWrapper, TruncationDirection,
 };
@@ -105,6 +106,7 @@ fn finish(
         Family::Bart | Family::Mvp | Family::Roberta => {
             override_post_processor(&mut library, &settings, add_prefix_space)?;
         }
+        Family::Gemma | Family::Llama => override_template(&mut library, &settings)?,
         _ => {}
     }
     let own_input_names = || class.model_input_names.iter().map(|name| (*name).to_owned()).collect();
@@ -217,5 +219,43 @@ fn override_post_processor(
         _ => return Ok(()),
     };
     library.with_post_processor(Some(processor));
+    Ok(())
+}
+
+/// Puts the tokens around a text that `add_bos_token` and `add_eos_token` ask for, whatever tokenizer.json says:
+/// `update_post_processor` of LLaMA's and Gemma's fast tokenizers.
+fn override_template(library: &mut tokenizers::Tokenizer, settings: &Settings) -> Result<()> {
+    let token = |name: &str, wanted: bool| match wanted.then(|| settings.special.content(name)) {
+        None => Ok(None),
+        Some(Some(content)) => Ok(Some(content.to_owned())),
+        Some(None) => {
+            let message = format!("`add_{name}` is true and the tokenizer has no `{name}`");
+            Err(Error::new(ErrorKind::Tokenizer, message))
+        }
+    };
+    let bos = token("bos_token", settings.truth("add_bos_token", true)?)?;
+    let eos = token("eos_token", settings.truth("add_eos_token", false)?)?;
+    // The parts as pieces and not as one line, which a token with a space in it would break.
+    let around = |part: &str, id: u32| {
+        let named = |token: &Option<String>| token.as_ref().map(|token| format!("{token}:{id}"));
+        [named(&bos), Some(format!("{part}:{id}")), named(&eos)]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<String>>()
+    };
+    let (single, second) = (around("$A", 0), around("$B", 1));
+    let special = [&bos, &eos].into_iter().flatten();
+    let special = special.filter_map(|token| Some((token.clone(), library.token_to_id(token)?)));
+    let special: Vec<(String, u32)> = special.collect();
+    let broken = || "cannot put the special tokens around a text";
+    let processor = TemplateProcessing::builder()
+        .try_single(single.clone())
+        .context(ErrorKind::Tokenizer, broken)?
+        .try_pair([single, second].concat())
+        .context(ErrorKind::Tokenizer, broken)?
+        .special_tokens(special)
+        .build()
+        .context(ErrorKind::Tokenizer, broken)?;
+    library.with_post_processor(Some(PostProcessorWrapper::Template(processor)));
     Ok(())
 }

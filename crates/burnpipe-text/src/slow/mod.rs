@@ -46,7 +46,7 @@ pub(crate) fn convert(
         Family::Bart | Family::Mvp | Family::Roberta => roberta::convert(model, settings),
         Family::XlmRoberta => xlm_roberta::convert(model, settings),
         Family::XLNet => xlnet::convert(model, settings),
-        Family::Plain => Err(files::missing(model, class.slow_files())),
+        Family::Gemma | Family::Llama | Family::Plain => Err(files::missing(model, class.slow_files())),
     }
 }
 
