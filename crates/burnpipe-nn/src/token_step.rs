@@ -238,4 +238,21 @@ mod tests {
         assert_eq!(step.positions_of_seen(), [0, 1, 0]);
         assert_eq!((step.hidden(), step.blind(Some(1))), (None, None));
     }
+
+    #[test]
+    fn a_text_that_starts_anew_has_its_old_tokens_before_the_new_ones() {
+        let mut cache = KvCache::new(1);
+        cache.select(&[None, None]);
+        cache.extend(&TokenStep::new([(0, [1, 2, 3].as_slice()), (1, [4].as_slice())], &cache).unwrap());
+        cache.select(&[Some((0, Some(2))), Some((1, None))]);
+        let step = TokenStep::new([(0, [5].as_slice()), (1, [6, 7].as_slice())], &cache).unwrap();
+        assert!(step.anew(&cache, |text| text.tokens() > 3).is_none());
+        let (anew, places) = step.anew(&cache, |text| text.row == 0).unwrap();
+        assert_eq!((anew.ids(), places.as_slice()), ([1, 2, 5, 6, 7].as_slice(), [2, 3, 4].as_slice()));
+        let (first, second) =
+            (StepText { row: 0, past: 0, new: 0..3 }, StepText { row: 1, past: 1, new: 3..5 });
+        assert_eq!(anew.texts(), [first, second]);
+        cache.extend(&step);
+        assert_eq!((cache.input_ids(0), cache.input_ids(1)), ([1, 2, 5].as_slice(), [4, 6, 7].as_slice()));
+    }
 }
