@@ -29,14 +29,14 @@ fn every_task_and_architecture_has_a_golden() {
     }
 }
 
-/// Long runs of mixed lengths, in batches: each answer is what the input gets alone.
+/// Runs of mixed lengths, in batches: each answer is what the input gets alone.
 #[test]
 fn a_row_of_a_batch_equals_the_row_alone() {
     let mut seen = BTreeMap::new();
     let files = case_files(None).unwrap();
     for (device, file) in devices().iter().flat_map(|device| files.iter().map(move |file| (device, file))) {
         let pipeline = file.load(device).unwrap();
-        for case in file.cases.iter().filter(|case| case.expected.is_some() && case.inputs.len() >= 8) {
+        for case in file.cases.iter().filter(|case| case.expected.is_some() && case.inputs.len() >= 4) {
             *seen.entry((file.task.clone(), file.model_type.clone())).or_insert(0) += 1;
             let alone = Value::Array(case.expected.clone().unwrap());
             for batch_size in [1, 2, 8] {
@@ -58,7 +58,7 @@ fn a_row_of_a_batch_equals_the_row_alone() {
     for task in burnpipe::tasks() {
         for model_type in burnpipe::supported(task) {
             let key = (task.id.to_string(), model_type.to_string());
-            assert!(seen.contains_key(&key), "no case of 8 inputs for {key:?}");
+            assert!(seen.contains_key(&key), "no case of 4 inputs for {key:?}");
         }
     }
 }
@@ -100,10 +100,11 @@ fn every_architecture_loads_strictly_and_reports_all_that_is_wrong_at_once() {
             copy_folder(&file.folder().unwrap(), folder.path()).unwrap();
             let weights = folder.path().join("model.safetensors");
             let mut tensors = read_tensors(&weights);
-            // Tables that a config ties to another are not read, and old norms are known by new names.
+            // Every model has norms, but not in every layer, and old ones are known by new names.
             let read = |key: &&String| {
-                key.contains("embed")
-                    && !["embed_tokens", ".gamma", ".beta"].iter().any(|not| key.contains(not))
+                ["norm", "ln_"].iter().any(|part| key.to_lowercase().contains(part))
+                    && !key.ends_with(".gamma")
+                    && !key.ends_with(".beta")
             };
             let keys: Vec<String> = tensors.keys().filter(read).cloned().collect();
             let [missing, misshaped, ..] = keys.as_slice() else { panic!("{keys:?}") };

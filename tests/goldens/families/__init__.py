@@ -4,6 +4,7 @@ from . import bart  # noqa: F401
 from . import gpt2  # noqa: F401
 from . import llama  # noqa: F401
 from . import falcon, gemma, gpt_neo, gptj, mistral, opt, phi, qwen, stablelm, starcoder2  # noqa: F401
+from . import decoder_heads, falcon, gemma, gpt_neo, gptj, mistral, opt, phi, qwen, stablelm  # noqa: F401
 from . import albert  # noqa: F401
 from . import camembert  # noqa: F401
 from . import deberta  # noqa: F401
