@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use burnpipe::nn::{Architecture, Heads};
-use burnpipe::{ErrorKind, RunOptions};
+use burnpipe::{AnyPipeline, ErrorKind, RunOptions};
 use burnpipe_tests::{CaseFile, case_files, copy_folder, goldens};
 use serde_json::{Value, json};
 
@@ -279,6 +279,7 @@ fn input_of(task: &str, text: &str, mask: &str) -> (Value, Value) {
         "table-question-answering" => {
             (json!({"table": {text: [text, "1"], "b": ["2", text]}, "query": text}), Value::Null)
         }
+        "text-generation" => (json!(text), json!({"max_new_tokens": 3})),
         "zero-shot-classification" => (json!(text), json!({"candidate_labels": [text, "food"]})),
         _ => (json!(text), Value::Null),
     }
@@ -291,6 +292,7 @@ const UNLIMITED: [&str; 4] = ["deberta", "deberta-v2", "modernbert", "xlnet"];
 /// which would be an internal error.
 #[test]
 fn hostile_texts_are_answered_or_refused_by_every_task_and_architecture() {
+    let writes = burnpipe::supported(burnpipe::task("text-generation").unwrap());
     for task in burnpipe::tasks() {
         for model_type in burnpipe::supported(task) {
             let files = case_files(Some(task.id)).unwrap();
@@ -299,8 +301,8 @@ fn hostile_texts_are_answered_or_refused_by_every_task_and_architecture() {
             let mask = if has_mask(&file, "<mask>") { "<mask>" } else { "[MASK]" };
             for text in hostile_texts() {
                 // Models without a limit read it whole, in a time that grows with its square.
-                let text =
-                    if UNLIMITED.contains(&model_type) { text.chars().take(1_500).collect() } else { text };
+                let unlimited = UNLIMITED.contains(&model_type) || writes.contains(&model_type);
+                let text = if unlimited { text.chars().take(1_500).collect() } else { text };
                 let (input, parameters) = input_of(task.id, &text, mask);
                 let Err(error) = pipeline.call_with(input, &parameters) else { continue };
                 let kinds = [ErrorKind::Input, ErrorKind::Parameter];
@@ -346,4 +348,105 @@ fn a_tokenizer_without_a_mask_token_cannot_fill_masks() {
     let error = load("fill-mask", folder.path()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Tokenizer);
     assert!(error.to_string().contains("`mask_token`"), "{error}");
+}
+
+fn message_of(pipeline: &AnyPipeline, input: Value, parameters: Value) -> (ErrorKind, String) {
+    let error = pipeline.call_with(input, &parameters).unwrap_err();
+    (error.kind(), error.to_string())
+}
+
+#[test]
+fn generation_says_what_it_cannot_do() {
+    let write = load("text-generation", &goldens().join("models/gpt2-generation")).unwrap();
+    let cases = [
+        (json!("x"), json!({"max_new_tokens": 0}), ErrorKind::Parameter, "max_new_tokens"),
+        (
+            json!("x"),
+            json!({"do_sample": false, "num_return_sequences": 2}),
+            ErrorKind::Parameter,
+            "num_return_sequences",
+        ),
+        (
+            json!("x"),
+            json!({"num_beams": 3, "num_beam_groups": 2, "diversity_penalty": 0.5, "do_sample": false}),
+            ErrorKind::Parameter,
+            "num_beam",
+        ),
+        (json!("x"), json!({"temperature": -1.0, "do_sample": true}), ErrorKind::Parameter, "temperature"),
+        (json!("x"), json!({"max_new_token": 3}), ErrorKind::Parameter, "`max_new_tokens`"),
+        (json!("x"), json!({"stop_strings": []}), ErrorKind::Parameter, "stop_strings"),
+        (json!("word ".repeat(500)), json!({"max_new_tokens": 3}), ErrorKind::Input, "at most 96"),
+        (json!([{"role": "user"}]), Value::Null, ErrorKind::Input, "`content`"),
+        (json!(5), Value::Null, ErrorKind::Input, "a text, or a chat"),
+    ];
+    for (input, parameters, kind, part) in cases {
+        let (found, message) = message_of(&write, input, parameters.clone());
+        assert_eq!(found, kind, "{parameters}: {message}");
+        assert!(message.contains(part), "{parameters}: `{part}` is not in: {message}");
+    }
+    // A stop string that never comes costs nothing but the length.
+    let parameters = json!({"stop_strings": ["never and nowhere"], "max_new_tokens": 5, "do_sample": false, "return_tensors": true});
+    let prompt = write.count_tokens(&[json!("Hi there")], &parameters).unwrap().unwrap() as usize;
+    let answer = write.call_with("Hi there", &parameters).unwrap();
+    assert_eq!(answer[0]["generated_token_ids"].as_array().unwrap().len(), prompt + 5);
+    let other = load("text-generation", &goldens().join("models/bert-mask")).unwrap_err();
+    assert_eq!(other.kind(), ErrorKind::MissingHead, "{other}");
+}
+
+#[test]
+fn a_prompt_that_is_too_long_costs_only_its_own_answer() {
+    let write = load("text-generation", &goldens().join("models/gpt2-generation")).unwrap();
+    let parameters = json!({"max_new_tokens": 4, "do_sample": false});
+    let inputs = [json!("Hi there"), json!("word ".repeat(500)), json!("Sarah lives in"), json!("x")];
+    for batch_size in [1, 2, 4] {
+        let run = RunOptions { batch_size: Some(batch_size), ..RunOptions::default() };
+        let answers: Vec<_> = write.iter_with(inputs.clone().map(Ok), &parameters, run).unwrap().collect();
+        assert_eq!(answers.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true, true]);
+        let alone = write.call_with(inputs[2].clone(), &parameters).unwrap();
+        assert_eq!(*answers[2].as_ref().unwrap(), alone);
+    }
+}
+
+#[test]
+fn templates_and_weights_that_are_broken_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    copy_folder(&goldens().join("models/gpt2-generation"), folder.path()).unwrap();
+    let chat = json!([{"role": "user", "content": "Hi"}]);
+    for (template, part) in [
+        ("{{ raise_exception('only poems') }}", "only poems"),
+        (
+            "{% for a in range(99999) %}{% for b in range(99999) %}{{ a }}{% endfor %}{% endfor %}",
+            "too many steps",
+        ),
+        ("{% if %}", "cannot parse"),
+    ] {
+        fs::write(folder.path().join("chat_template.jinja"), template).unwrap();
+        let write = load("text-generation", folder.path()).unwrap();
+        let (_, message) = message_of(&write, chat.clone(), json!({"max_new_tokens": 2}));
+        assert!(message.contains(part), "`{part}` is not in: {message}");
+    }
+    let weights = folder.path().join("model.safetensors");
+    let bytes = fs::read(&weights).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let changed: Vec<(String, safetensors::tensor::Dtype, Vec<usize>, Vec<u8>)> = tensors
+        .tensors()
+        .into_iter()
+        .map(|(name, view)| {
+            // Weights that are NaN are refused when they are read; these overflow.
+            let huge = f32::MAX.to_le_bytes().repeat(view.data().len() / 4);
+            let data = if name.ends_with("ln_f.weight") { huge } else { view.data().to_vec() };
+            (name, view.dtype(), view.shape().to_vec(), data)
+        })
+        .collect();
+    let views = changed.iter().map(|(name, dtype, shape, data)| {
+        (name.as_str(), safetensors::tensor::TensorView::new(*dtype, shape.clone(), data).unwrap())
+    });
+    fs::write(&weights, safetensors::serialize(views, None).unwrap()).unwrap();
+    for parameters in
+        [json!({"do_sample": false}), json!({"do_sample": true}), json!({"num_beams": 2, "do_sample": false})]
+    {
+        let write = load("text-generation", folder.path()).unwrap();
+        let (_, message) = message_of(&write, json!("Hi"), parameters);
+        assert!(message.contains("NaN"), "{message}");
+    }
 }

@@ -31,12 +31,15 @@ fn load(file: &CaseFile, dtype: DType) -> AnyPipeline {
 
 #[test]
 fn answers_in_16_bits_are_near_those_in_32() {
-    // Logits go up to about 10 and are rounded in every layer: to 11 bits, or to 8.
-    for (dtype, tolerance) in [(DType::F16, 0.05), (DType::BF16, 0.4)] {
+    // Logits and hidden states go up to about 10 and are rounded in every layer: to 11 bits, or to 8.
+    for (dtype, tolerance) in [(DType::F16, 0.1), (DType::BF16, 0.4)] {
         let mut largest = 0.0;
         for file in case_files(None).unwrap() {
-            // Which of two equal entities comes first may change; numbers may not.
-            if file.task == "token-classification" {
+            // Which of two equal entities comes first may change, and which token is best; numbers may not.
+            // A mixture of experts may choose another one.
+            if ["text-generation", "token-classification"].contains(&file.task.as_str())
+                || file.model_type == "mixtral"
+            {
                 continue;
             }
             let pipeline = load(&file, dtype);

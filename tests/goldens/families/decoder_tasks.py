@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import cases as C
-from families import gemma, llama, mistral, phi, qwen, stablelm, starcoder2
+from families import gemma, gpt2, llama, mistral, phi, qwen, stablelm, starcoder2
 from table import BIO, NLI, QUESTIONS, TEXTS, TOKENS, ZERO_SHOT, decoder
 
 EXPERTS: dict[str, Any] = {"num_hidden_layers": 2, "num_local_experts": 4, "num_experts_per_tok": 2}
@@ -14,6 +14,7 @@ MISTRAL: dict[str, Any] = {**mistral.SHARED, "tokenizer": mistral.PADDING}
 FAMILIES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "gemma": (f"{TEXTS} {TOKENS} {ZERO_SHOT}", gemma.GEMMA, gemma.SHARED),
     "gemma2": (f"{TEXTS} {TOKENS} {ZERO_SHOT}", {**gemma.GEMMA_2, "attn_logit_softcapping": 1.5}, gemma.SHARED),
+    "gpt2": (f"{QUESTIONS} {ZERO_SHOT}", gpt2.GPT2, gpt2.SHARED),
     "llama": (f"{QUESTIONS} {ZERO_SHOT}", llama.LLAMA, LLAMA),
     "mistral": (f"{QUESTIONS} {TEXTS} {TOKENS} {ZERO_SHOT}", {**mistral.MISTRAL, "sliding_window": 6}, MISTRAL),
     "mixtral": (f"{QUESTIONS} {TEXTS} {TOKENS} {ZERO_SHOT}", {**mistral.MISTRAL, **EXPERTS}, MISTRAL),

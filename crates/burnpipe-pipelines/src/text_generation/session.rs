@@ -74,8 +74,11 @@ impl<Owner: Deref<Target = TextGeneration> + Send> Session<TextGenerationFeature
         let input = self.inputs;
         self.inputs += 1;
         let settings = self.task.settings(&features, &self.options)?;
-        let context =
-            SearchContext { input, assistant: self.task.assistant.is_some(), ..SearchContext::default() };
+        let context = SearchContext {
+            input,
+            assistant: self.task.assistant.is_some(),
+            negative_prompt: settings.negative_prompt,
+        };
         let search = search(
             &settings.config,
             settings.begin.clone(),
