@@ -66,6 +66,7 @@ SEEDS: dict[str, int] = {
     "modernbert-ner-biases": 3,
     "modernbert-questions": 2,
     "bert-questions": 5,
+    "phi3-zero-shot": 2,
     "roberta-ner": 164,
     "roberta-ner-no-prefix-space": 6,
     "roberta-ner-decoder": 2,

@@ -14,7 +14,7 @@ MISTRAL: dict[str, Any] = {**mistral.SHARED, "tokenizer": mistral.PADDING}
 FAMILIES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "gemma": (f"{TEXTS} {TOKENS} {ZERO_SHOT}", gemma.GEMMA, gemma.SHARED),
     "gemma2": (f"{TEXTS} {TOKENS} {ZERO_SHOT}", {**gemma.GEMMA_2, "attn_logit_softcapping": 1.5}, gemma.SHARED),
-    "gpt2": (f"{QUESTIONS} {ZERO_SHOT}", gpt2.GPT2, gpt2.SHARED),
+    "gpt2": (f"{QUESTIONS} {ZERO_SHOT}", {**gpt2.GPT2, "n_positions": 300}, gpt2.SHARED),
     "llama": (f"{QUESTIONS} {ZERO_SHOT}", llama.LLAMA, LLAMA),
     "mistral": (f"{QUESTIONS} {TEXTS} {TOKENS} {ZERO_SHOT}", {**mistral.MISTRAL, "sliding_window": 6}, MISTRAL),
     "mixtral": (f"{QUESTIONS} {TEXTS} {TOKENS} {ZERO_SHOT}", {**mistral.MISTRAL, **EXPERTS}, MISTRAL),
