@@ -319,6 +319,7 @@ impl GPTJAttention {
     }
 }
 
+#[expect(clippy::upper_case_acronyms, reason = "transformers' name")]
 #[derive(Module, Debug)]
 struct GPTJMLP {
     fc_in: Linear,

@@ -169,7 +169,6 @@ pub(super) fn attention(
         causal: scope.causal,
         window: scope.window,
         texts: scope.texts.as_deref(),
-        ..AttentionOptions::full(size)
     };
     let answer = burnpipe_kernels::attention(view(&query), view(&key), view(&value), shape, &options);
     let answer: Tensor<4> = tensor(answer, [batch, queries, heads, value_size]);
