@@ -191,9 +191,23 @@ def onnxruntime_generator(arguments):
 GENERATORS = {"torch": torch_generator, "onnxruntime": onnxruntime_generator}
 
 
+def add_commands(commands):
+    making = commands.add_parser("generation")
+    making.add_argument("folder", type=Path)
+    generating = commands.add_parser("generate")
+    generating.add_argument("peer", choices=GENERATORS)
+    generating.add_argument("model", type=Path)
+    generating.add_argument("prompt", type=Path)
+    generating.add_argument("new_tokens", type=int)
+    generating.add_argument("runs", type=int)
+    generating.add_argument("threads", type=int)
+    reading = commands.add_parser("bandwidth")
+    reading.add_argument("--threads", type=int, default=2)
+
+
 def measure(arguments):
     """One measurement, printed as `burnpipe bench` and the other peers print it."""
-    (text,) = arguments.prompt.read_text().splitlines()
+    text = arguments.prompt.read_text().strip()
     start = time.perf_counter()
     run = GENERATORS[arguments.peer](arguments)
     load = time.perf_counter() - start
@@ -204,8 +218,6 @@ def measure(arguments):
         return time.perf_counter() - start, answer
 
     first, (prompt_tokens, written) = once(arguments.new_tokens)
-    for _ in range(arguments.warmup):
-        once(arguments.new_tokens)
     whole = median([once(arguments.new_tokens)[0] for _ in range(arguments.runs)])
     one = median([once(1)[0] for _ in range(arguments.runs)])
     report = {

@@ -1,4 +1,4 @@
-// llama.cpp as a peer of `cargo xtask bench --peers`: node generate.mjs MODEL PROMPT NEW_TOKENS RUNS WARMUP [THREADS]
+// llama.cpp as a peer of `cargo xtask bench --peers`: node generate.mjs MODEL PROMPT NEW_TOKENS RUNS THREADS
 //
 // By the prebuilt libraries of node-llama-cpp, which come in a variant for every kind of processor. The models have
 // no vocabulary here: the word `wN` is token N. Measured and printed as `generation.py` does.
@@ -7,7 +7,7 @@ import {readFileSync} from "node:fs";
 import path from "node:path";
 import {getLlama, LlamaLogLevel} from "node-llama-cpp";
 
-const [folder, prompt, newTokens, runs, warmup, threads = "2"] = process.argv.slice(2);
+const [folder, prompt, newTokens, runs, threads] = process.argv.slice(2);
 const tokens = readFileSync(prompt, "utf8").trim().split(" ").map((word) => Number(word.slice(1)));
 
 const start = performance.now();
@@ -42,14 +42,13 @@ async function median(count) {
 }
 
 const [first, written] = await once(Number(newTokens));
-for (let run = 0; run < Number(warmup); run++)
-    await once(Number(newTokens));
 const whole = await median(Number(newTokens));
 const one = await median(1);
 // In kilobytes.
 const peak = Number(/VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))[1]);
 console.log(JSON.stringify({
     "peer": "llama.cpp",
+    "about": `llama.cpp ${llama.llamaCppRelease.release}, ${llama.systemInfo}`,
     "load_ms": load,
     "first_ms": first,
     "latency_ms": {"p50": whole},
