@@ -2,9 +2,12 @@
 
     python peers.py make FOLDER [--bundled FOLDER]    models (real dimensions, seeded weights), ONNX, texts
     python peers.py families FOLDER                   a classifier of every text-encoder family, all of one size
+    python peers.py generation FOLDER                 the models that write text (`make` makes them as well)
     python peers.py run PEER MODEL TEXTS ...          one measurement, printed as a JSON object
+    python peers.py generate PEER MODEL PROMPT ...    one measurement of text generation, see generation.py
     python peers.py pipeline TASK MODEL TEXT          one answer by transformers' pipeline(), to time from outside
     python peers.py sgemm                             what this machine multiplies, by numpy and by torch
+    python peers.py bandwidth                         what this machine reads and copies
 
 PEER is `torch`, `torch-compile` or `onnxruntime`. A run is one pass over all texts: tokenized, in batches
 padded to their longest, in the order they come, as a caller of the library would write it; `--sorted` sorts
@@ -20,6 +23,8 @@ import resource
 import sys
 import time
 from pathlib import Path
+
+import generation
 
 WORDS = 20_000
 
@@ -287,9 +292,17 @@ def main():
     answering.add_argument("model", type=Path)
     answering.add_argument("text")
     commands.add_parser("sgemm")
+    generation.add_commands(commands)
     arguments = parser.parse_args()
     if arguments.command == "make":
         make(arguments.folder, arguments.bundled)
+        generation.make(arguments.folder)
+    elif arguments.command == "generation":
+        generation.make(arguments.folder)
+    elif arguments.command == "generate":
+        generation.measure(arguments)
+    elif arguments.command == "bandwidth":
+        generation.bandwidth(arguments.threads)
     elif arguments.command == "families":
         families(arguments.folder)
     elif arguments.command == "pipeline":

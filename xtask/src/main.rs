@@ -5,6 +5,7 @@ use anyhow::{Result, bail};
 mod backends;
 mod bench;
 mod families;
+mod generation;
 mod goldens;
 mod peers;
 mod size;
@@ -22,8 +23,10 @@ usage: cargo xtask <chore>
   check-cuda         checks the types of the CUDA backend where LLVM cannot be downloaded
   bench [NAME]       measures the program over a fixed list of cases and keeps benches/results/NAME.json
   bench --compare A B  how run B compares with run A
-  bench --peers [NAME]  burnpipe, PyTorch and ONNX Runtime in turn on the same models and texts (needs a Python with
+  bench --peers [NAME]  burnpipe, PyTorch, ONNX Runtime and others in turn on the same models and texts (needs a Python with
                      benches/peers/requirements.txt; $BURNPIPE_PYTHON names it), kept as benches/results/NAME.json
+  bench --generation [NAME [MODEL]]  the part of --peers that writes text, by all models or those whose names begin
+                     with MODEL; needs node and npm as well
   bench --families [NAME]  a text classifier of every family at one size, beside bert and torch; as for --peers
   size               lines of code per crate";
 
@@ -40,6 +43,9 @@ fn main() -> Result<()> {
         ["bench", "--compare", before, after] => bench::compare(before, after),
         ["bench", "--peers"] => peers::run("peers"),
         ["bench", "--peers", name] => peers::run(name),
+        ["bench", "--generation"] => generation::run("generation", ""),
+        ["bench", "--generation", name] => generation::run(name, ""),
+        ["bench", "--generation", name, model] => generation::run(name, model),
         ["bench", "--families"] => families::run("families"),
         ["bench", "--families", name] => families::run(name),
         ["bench", name] if !name.starts_with('-') => bench::run(Some(name)),

@@ -1,4 +1,5 @@
-//! burnpipe and its peers (PyTorch, ONNX Runtime, candle) on the same models and texts, in turn.
+//! burnpipe and its peers (PyTorch, ONNX Runtime, candle) on the same models and texts, in turn; of text generation see
+//! `generation`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use crate::{bench, root};
+use crate::{bench, generation, root};
 
 /// Rounds of a case, but for the long one; in each, everybody is measured once.
 const ROUNDS: usize = 3;
@@ -98,19 +99,32 @@ pub(crate) fn run(name: &str) -> Result<()> {
         cases.push(measure(case, &program, &candle, &folder)?);
     }
     cases.push(cold_start(&program, &folder)?);
+    let generation = generation::measure(&generation::Programs::build()?, &folder, "")?;
     let rates: Value = read(&mut python("sgemm"))?;
     println!("sgemm, 2048 cubed, GFLOP/s: {rates}");
-    let versions = std::fs::read_to_string(root().join("benches/peers/requirements.txt"))?;
-    let versions: Vec<&str> = versions.lines().filter(|line| line.contains("==")).collect();
     let result = json!({
         "date": bench::utc_now()?,
         "commit": bench::commit(),
         "machine": bench::machine(),
-        "versions": versions,
+        "versions": versions()?,
         "sgemm_gflops": rates,
         "cases": cases,
+        "generation": generation,
     });
     bench::keep(&result, name)
+}
+
+/// The peers' packages with their versions, of Python and of Node.js.
+pub(crate) fn versions() -> Result<Vec<String>> {
+    let folder = root().join("benches/peers");
+    let requirements = std::fs::read_to_string(folder.join("requirements.txt"))?;
+    let pinned = requirements.lines().filter(|line| line.contains("=="));
+    let mut versions: Vec<String> = pinned.map(str::to_string).collect();
+    let package: Value = serde_json::from_slice(&std::fs::read(folder.join("llama-cpp/package.json"))?)?;
+    for (name, version) in package["dependencies"].as_object().into_iter().flatten() {
+        versions.push(format!("{name}=={}", version.as_str().unwrap_or_default()));
+    }
+    Ok(versions)
 }
 
 /// `peers.py` with a command.
@@ -193,7 +207,7 @@ fn peer_command(case: &Case, peer: &str, model: &Path, texts: &Path) -> Command 
 }
 
 /// candle's program, which is a workspace of its own.
-fn build_candle() -> Result<PathBuf> {
+pub(crate) fn build_candle() -> Result<PathBuf> {
     let folder = root().join("benches/peers/candle");
     let target = root().join("target/peers-candle");
     let mut cargo = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));

@@ -1,12 +1,14 @@
 //! candle as a peer of `cargo xtask bench --peers`: `candle-peer MODEL TEXTS BATCH_SIZE RUNS WARMUP`.
 //!
 //! One pass over all texts, tokenized, in batches padded to their longest; the model without its head, and the
-//! mean of the tokens for `BertModel` alone. Printed as the other peers print.
+//! mean of the tokens for `BertModel` alone. Printed as the other peers print. `candle-peer generate ..` writes text.
+
+mod generation;
 
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use candle_transformers::models::{bert, distilbert, xlm_roberta};
@@ -27,9 +29,10 @@ impl Model {
         let mut config = config.clone();
         Ok(match config["model_type"].as_str() {
             Some("bert") => Self::Bert(bert::BertModel::load(weights, &serde_json::from_value(config)?)?),
-            Some("distilbert") => {
-                Self::DistilBert(distilbert::DistilBertModel::load(weights, &serde_json::from_value(config)?)?)
-            }
+            Some("distilbert") => Self::DistilBert(distilbert::DistilBertModel::load(
+                weights,
+                &serde_json::from_value(config)?,
+            )?),
             Some("xlm-roberta") => {
                 config["position_embedding_type"] = "absolute".into();
                 let config = serde_json::from_value(config)?;
@@ -66,6 +69,10 @@ impl Model {
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [chore, folder, prompt, new_tokens, runs, _] = arguments.as_slice() {
+        ensure!(chore == "generate", "candle-peer has no {chore}");
+        return generation::measure(folder.as_ref(), prompt.as_ref(), new_tokens.parse()?, runs.parse()?);
+    }
     let [folder, texts, batch_size, runs, warmup] = arguments.as_slice() else {
         bail!("usage: candle-peer MODEL TEXTS BATCH_SIZE RUNS WARMUP");
     };
