@@ -22,6 +22,10 @@ pub(crate) fn run(arguments: RunArguments) -> Result<u8> {
     let task = burnpipe::task(&arguments.call.task)?;
     let parameters = parameters::read(arguments.call.params.as_deref())?;
     (task.check_parameters)(&parameters)?;
+    if arguments.stream && !task.streams {
+        let message = format!("{} gives its answers whole; leave out `--stream`", task.id);
+        return Err(Error::new(ErrorKind::Parameter, message));
+    }
     let cancellation = Cancellation::default();
     let inputs = inputs::open(arguments.call.inputs, &cancellation)?.for_task(task.id);
     let writer = output::open(&arguments.output)?;

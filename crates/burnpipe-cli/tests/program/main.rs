@@ -6,6 +6,7 @@
 
 mod answers;
 mod bench;
+mod generation;
 mod lists;
 mod long_runs;
 mod refusals;
