@@ -268,6 +268,18 @@ def copy_weights(**copies: str) -> Callable[[Path], None]:
     return apply
 
 
+def add_buffers(layers: int, *names: str) -> Callable[[Path], None]:
+    """Adds masks and tables that old versions of transformers saved with every layer; `{}` is the layer."""
+
+    def apply(folder: Path) -> None:
+        state = read_state(folder)
+        for layer in range(layers):
+            state.update({name.format(layer): torch.full((4,), 7.0) for name in names})
+        write_safetensors(folder, state)
+
+    return apply
+
+
 def drop_prefix(prefix: str) -> Callable[[Path], None]:
     """`bert.encoder...` -> `encoder...`; what does not start with the prefix (the head) goes."""
 

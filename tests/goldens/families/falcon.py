@@ -9,6 +9,7 @@ from tokenizers import Regex, Tokenizer, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 import cases as C
+import tokenizer_variants as V
 from decoder_tokenizers import byte_tokenizer
 from table import FEATURES, GENERATION, decoder, pick
 
@@ -54,12 +55,26 @@ SHARED: dict[str, Any] = dict(
 SPLITS = C.greedy("splits", ["In 123456 they paid $3.50!!", "(a) -- b..c", ">>TITLE<< Hi"], max_new_tokens=5)
 SOME = ("greedy", "greedy_20", "no_repeat", "beams")
 
-decoder("falcon-generation", GENERATION, [*C.short_text_generation_cases(), SPLITS], config=FALCON, **SHARED)
+decoder(
+    "falcon-generation",
+    GENERATION,
+    [*C.short_text_generation_cases(), SPLITS],
+    config=FALCON,
+    rewrite=[V.set_config(num_kv_heads=None, num_ln_in_parallel_attn=None, activation=None, rope_scaling=None)],
+    **SHARED,
+)
 decoder(
     "falcon-generation-groups",
     GENERATION,
     C.short_text_generation_cases(),
-    config={**FALCON, "new_decoder_architecture": True, "hidden_size": 24, "num_attention_heads": 6, "num_kv_heads": 2, "bias": True},
+    config={
+        **FALCON,
+        "new_decoder_architecture": True,
+        "hidden_size": 24,
+        "num_attention_heads": 6,
+        "num_kv_heads": 2,
+        "bias": True,
+    },
     **SHARED,
 )
 decoder(
@@ -84,6 +99,7 @@ decoder(
     GENERATION,
     C.short_text_generation_cases(),
     config={**FALCON, "alibi": True, "multi_query": False, "parallel_attn": False, "bias": True, "ffn_hidden_size": None},
+    rewrite=[V.set_config(ffn_hidden_size=None, num_kv_heads=None)],
     **SHARED,
 )
 decoder(
@@ -93,5 +109,5 @@ decoder(
     config={**FALCON, "multi_query": True, "parallel_attn": False},
     **SHARED,
 )
-decoder("falcon-features", FEATURES, C.short_feature_cases("falcon"), config=FALCON, **SHARED)
+decoder("falcon-features", FEATURES, C.short_feature_cases("falcon"), config={**FALCON, "layer_norm_epsilon": 0.05}, **SHARED)
 decoder("falcon-features-alibi", FEATURES, C.short_feature_cases("falcon"), config={**FALCON, "alibi": True}, **SHARED)

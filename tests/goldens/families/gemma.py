@@ -1,10 +1,11 @@
-"""gemma, gemma2 and gemma3_text: sentencepiece BPE without a space in front, norms added to one, soft caps, two rotary tables."""
+"""gemma, gemma2 and gemma3_text: sentencepiece BPE without a space in front, norms around zero, windows and soft caps."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import cases as C
+import tokenizer_variants as V
 from decoder_tokenizers import gemma_tokenizer
 from table import FEATURES, GENERATION, decoder, pick
 
@@ -72,6 +73,8 @@ decoder(
     model_type="gemma2",
     config={**GEMMA_2, "final_logit_softcapping": 1.2, "attn_logit_softcapping": 1.5},
     tokenizer={"chat_template": TEMPLATE, **LEFT},
+    # As Gemma's own files; the cache is the usual one all the same.
+    rewrite=[V.set_config(layer_types=None, cache_implementation="hybrid"), V.generation_config(cache_implementation="hybrid")],
     **SHARED,
 )
 decoder(
@@ -105,6 +108,7 @@ decoder(
         "rope_scaling": {"rope_type": "linear", "factor": 4.0},
     },
     tokenizer={"chat_template": TEMPLATE, **LEFT},
+    rewrite=[V.set_config(layer_types=None, _sliding_window_pattern=None, sliding_window_pattern=3)],
     **SHARED,
 )
 decoder(
@@ -136,7 +140,7 @@ for model_type, name, config in (
         FEATURES,
         C.short_feature_cases("gemma"),
         model_type=model_type,
-        config=config,
+        config={**config, "rms_norm_eps": 0.05},
         tokenizer={},
         **SHARED,
     )

@@ -142,7 +142,7 @@ like("gpt2-generation", "gpt2-generation-torch", some, W.torch_zip, same_as="gpt
 
 # --- other tasks ----------------------------------------------------------------------------------------------------
 
-decoder("gpt2-features", FEATURES, C.short_feature_cases("gpt2"), config=GPT2, tokenizer=PADDING, **SHARED)
+decoder("gpt2-features", FEATURES, C.short_feature_cases("gpt2"), config={**GPT2, "layer_norm_epsilon": 0.05}, tokenizer=PADDING, **SHARED)
 decoder("gpt2-features-lm", FEATURES, C.short_feature_cases("gpt2"), config=GPT2, tokenizer=PADDING, head="CausalLM", **SHARED)
 decoder(
     "gpt2-sentiment",

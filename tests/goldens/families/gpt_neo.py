@@ -9,6 +9,8 @@ from tokenizers import normalizers
 from transformers import GPTNeoXTokenizerFast
 
 import cases as C
+import tokenizer_variants as V
+import weights as W
 from decoder_tokenizers import byte_tokenizer
 from table import FEATURES, GENERATION, decoder, pick
 
@@ -24,7 +26,17 @@ NEO: dict[str, Any] = dict(
 PADDING: dict[str, Any] = dict(pad_token="<|pad|>", padding_side="left")
 SHARED: dict[str, Any] = dict(model_type="gpt_neo", make_tokenizer=byte_tokenizer, quiet=(94, 256), tokenizer=PADDING)
 SOME = ("greedy", "greedy_20", "no_repeat", "beams")
-decoder("gpt-neo-generation", GENERATION, C.short_text_generation_cases(), config=NEO, **SHARED)
+decoder(
+    "gpt-neo-generation",
+    GENERATION,
+    C.short_text_generation_cases(),
+    config=NEO,
+    rewrite=[
+        V.set_config(attention_layers=None),
+        W.add_buffers(3, "transformer.h.{}.attn.attention.bias", "transformer.h.{}.attn.attention.masked_bias"),
+    ],
+    **SHARED,
+)
 decoder(
     "gpt-neo-generation-untied",
     GENERATION,
@@ -40,7 +52,7 @@ decoder(
     },
     **SHARED,
 )
-decoder("gpt-neo-features", FEATURES, C.short_feature_cases("gpt_neo"), config={**NEO, "window_size": 3}, **SHARED)
+decoder("gpt-neo-features", FEATURES, C.short_feature_cases("gpt_neo"), config={**NEO, "window_size": 3, "layer_norm_epsilon": 0.05}, **SHARED)
 
 NEOX: dict[str, Any] = dict(
     hidden_size=24,
@@ -66,7 +78,22 @@ NEOX_SHARED: dict[str, Any] = dict(
     quiet=(96, 258),
 )
 SPACES = C.greedy("spaces", ["a  b   c    d", "cafe\u0301  und"], max_new_tokens=5)
-decoder("gpt-neox-generation", GENERATION, [*C.short_text_generation_cases(), SPACES], config=NEOX, **NEOX_SHARED)
+decoder(
+    "gpt-neox-generation",
+    GENERATION,
+    [*C.short_text_generation_cases(), SPACES],
+    config=NEOX,
+    rewrite=[
+        V.set_config(**dict.fromkeys("attention_bias partial_rotary_factor rope_scaling rope_theta".split())),
+        W.add_buffers(
+            2,
+            "gpt_neox.layers.{}.attention.bias",
+            "gpt_neox.layers.{}.attention.masked_bias",
+            "gpt_neox.layers.{}.attention.rotary_emb.inv_freq",
+        ),
+    ],
+    **NEOX_SHARED,
+)
 decoder(
     "gpt-neox-generation-in-turn",
     GENERATION,
@@ -88,4 +115,4 @@ decoder(
     config={**NEOX, "rotary_pct": 1.0, "tie_word_embeddings": True, "hidden_act": "gelu_fast"},
     **NEOX_SHARED,
 )
-decoder("gpt-neox-features", FEATURES, C.short_feature_cases("gpt_neox"), config={**NEOX, "rotary_pct": 0.5}, **NEOX_SHARED)
+decoder("gpt-neox-features", FEATURES, C.short_feature_cases("gpt_neox"), config={**NEOX, "rotary_pct": 0.5, "layer_norm_eps": 0.05}, **NEOX_SHARED)

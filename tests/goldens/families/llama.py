@@ -11,6 +11,7 @@ from transformers import PreTrainedTokenizerFast, pipeline
 
 import cases as C
 import tokenizer_variants as V
+import weights as W
 from decoder_tokenizers import LLAMA_3, byte_tokenizer, llama_tokenizer
 from table import BIO, FEATURES, GENERATION, TEXTS, TOKENS, decoder, pick
 
@@ -76,6 +77,15 @@ decoder(
     [*C.short_text_generation_cases(), *C.chat_cases(), SPECIALS, NO_SPECIALS, EMPTY, HOLE],
     config={**LLAMA, "num_key_value_heads": 5},
     tokenizer={"legacy": False, "model_max_length": 40, "chat_template": TEMPLATE},
+    # Files as old as the first Llama's.
+    rewrite=[
+        V.set_config(
+            **dict.fromkeys(
+                "attention_bias attention_dropout head_dim hidden_act mlp_bias num_key_value_heads rope_scaling".split()
+            )
+        ),
+        W.add_buffers(3, "model.layers.{}.self_attn.rotary_emb.inv_freq"),
+    ],
     **SHARED,
 )
 decoder(
@@ -197,7 +207,7 @@ decoder(
     "llama-features",
     FEATURES,
     C.short_feature_cases("llama"),
-    config=LLAMA,
+    config={**LLAMA, "rms_norm_eps": 0.05},
     tokenizer={"legacy": False, "pad_token": "<unk>"},
     **SHARED,
 )

@@ -57,7 +57,7 @@ decoder(
     FEATURES,
     C.short_feature_cases("mistral"),
     model_type="mistral",
-    config={**MISTRAL, "sliding_window": 3},
+    config={**MISTRAL, "sliding_window": 3, "rms_norm_eps": 0.05},
     tokenizer=PADDING,
     **SHARED,
 )
@@ -91,7 +91,7 @@ decoder(
     FEATURES,
     C.short_feature_cases("mixtral"),
     model_type="mixtral",
-    config={**MISTRAL, "num_hidden_layers": 2, "num_local_experts": 3, "num_experts_per_tok": 1},
+    config={**MISTRAL, "num_hidden_layers": 2, "num_local_experts": 3, "num_experts_per_tok": 1, "rms_norm_eps": 0.05},
     tokenizer=PADDING,
     **SHARED,
 )

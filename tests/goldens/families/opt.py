@@ -9,6 +9,8 @@ from tokenizers import Tokenizer, processors
 from transformers import BloomTokenizerFast
 
 import cases as C
+import tokenizer_variants as V
+import weights as W
 from decoder_tokenizers import BLOOM, byte_tokenizer
 from table import FEATURES, GENERATION, decoder, pick
 
@@ -45,7 +47,14 @@ SHARED: dict[str, Any] = dict(
 )
 SOME = ("greedy", "greedy_20", "no_repeat", "beams")
 EMPTY = C.greedy("blank_prompts", ["", " ", "</s>", "a</s>b"], max_new_tokens=5)
-decoder("opt-generation", GENERATION, [*C.short_text_generation_cases(), EMPTY], config=OPT, **SHARED)
+decoder(
+    "opt-generation",
+    GENERATION,
+    [*C.short_text_generation_cases(), EMPTY],
+    config=OPT,
+    rewrite=[W.drop_prefix("model."), V.set_config(enable_bias=None, layer_norm_elementwise_affine=None)],
+    **SHARED,
+)
 # As the one of 350M: smaller words than layers, norms behind.
 decoder(
     "opt-generation-projected",
@@ -92,7 +101,19 @@ BLOOM_SHARED: dict[str, Any] = dict(
     ),
     quiet=(98, 260),
 )
-decoder("bloom-generation", GENERATION, C.short_text_generation_cases(), config=BLOOM_CONFIG, std=0.9, **BLOOM_SHARED)
+# No prefix, and other names of two sizes, as in BigScience's files.
+decoder(
+    "bloom-generation",
+    GENERATION,
+    C.short_text_generation_cases(),
+    config=BLOOM_CONFIG,
+    std=0.9,
+    rewrite=[
+        W.drop_prefix("transformer."),
+        V.set_config(hidden_size=None, n_embed=20, n_head=None, num_attention_heads=5, slow_but_exact=None),
+    ],
+    **BLOOM_SHARED,
+)
 decoder(
     "bloom-generation-residual",
     GENERATION,
@@ -108,4 +129,4 @@ decoder(
     std=0.6,
     **BLOOM_SHARED,
 )
-decoder("bloom-features", FEATURES, C.short_feature_cases("bloom"), config={**BLOOM_CONFIG, "n_head": 10}, **BLOOM_SHARED)
+decoder("bloom-features", FEATURES, C.short_feature_cases("bloom"), config={**BLOOM_CONFIG, "n_head": 10, "layer_norm_epsilon": 0.05}, **BLOOM_SHARED)

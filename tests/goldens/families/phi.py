@@ -29,7 +29,15 @@ PHI_SHARED: dict[str, Any] = dict(
     quiet=(94, 256),
 )
 SPACES = C.greedy("spaces", ["def f(x):\n    return x", "a  b   c    d"], max_new_tokens=5)
-decoder("phi-generation", GENERATION, [*C.short_text_generation_cases(), SPACES], config=PHI, tokenizer={"padding_side": "left"}, **PHI_SHARED)
+decoder(
+    "phi-generation",
+    GENERATION,
+    [*C.short_text_generation_cases(), SPACES],
+    config=PHI,
+    tokenizer={"padding_side": "left"},
+    rewrite=[V.set_config(num_key_value_heads=None, rope_scaling=None, qk_layernorm=None)],
+    **PHI_SHARED,
+)
 decoder(
     "phi-generation-norms",
     GENERATION,
@@ -45,7 +53,14 @@ decoder(
     tokenizer={"padding_side": "left"},
     **PHI_SHARED,
 )
-decoder("phi-features", FEATURES, C.short_feature_cases("phi"), config={**PHI, "partial_rotary_factor": 0.25}, tokenizer={}, **PHI_SHARED)
+decoder(
+    "phi-features",
+    FEATURES,
+    C.short_feature_cases("phi"),
+    config={**PHI, "partial_rotary_factor": 0.25, "layer_norm_eps": 0.05},
+    tokenizer={},
+    **PHI_SHARED,
+)
 
 PHI_3: dict[str, Any] = dict(
     hidden_size=16,
@@ -81,7 +96,9 @@ PHI_3_SHARED: dict[str, Any] = dict(
     ),
     quiet=(3, 259),
 )
-SPECIALS = C.greedy("special_tokens", ["<|user|>\nHi <|end|> \n<|assistant|>", "Hi<|end|> there", "x <|endoftext|> y"], max_new_tokens=4)
+SPECIALS = C.greedy(
+    "special_tokens", ["<|user|>\nHi <|end|> \n<|assistant|>", "Hi<|end|> there", "x <|endoftext|> y"], max_new_tokens=4
+)
 decoder(
     "phi3-generation",
     GENERATION,
@@ -139,4 +156,11 @@ decoder(
     config={**PHI_3, "sliding_window": 6, "partial_rotary_factor": 0.5},
     **PHI_3_SHARED,
 )
-decoder("phi3-features", FEATURES, C.short_feature_cases("phi3"), config={**PHI_3, "sliding_window": 4}, **PHI_3_SHARED)
+decoder(
+    "phi3-features",
+    FEATURES,
+    C.short_feature_cases("phi3"),
+    config={**PHI_3, "sliding_window": 4, "rms_norm_eps": 0.05},
+    std=0.3,
+    **PHI_3_SHARED,
+)

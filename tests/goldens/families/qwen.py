@@ -58,6 +58,7 @@ decoder(
     tokenizer={**CHAT, "model_max_length": 64},
     # As Qwen's own files.
     rewrite=[
+        V.set_config(sliding_window=4, layer_types=None),
         V.generation_config(
             pad_token_id=400,
             do_sample=True,
@@ -82,6 +83,7 @@ decoder(
         "rope_scaling": {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32},
     },
     tokenizer=CHAT,
+    rewrite=[V.set_config(layer_types=None)],
     **SHARED,
 )
 decoder(
@@ -123,12 +125,13 @@ decoder(
         "rope_scaling": {"rope_type": "linear", "factor": 3.0},
     },
     tokenizer=CHAT,
+    rewrite=[V.set_config(layer_types=None)],
     **SHARED,
 )
 
 for model_type, config in (("qwen2", QWEN), ("qwen3", {**QWEN, "head_dim": 6})):
     one: dict[str, Any] = {**SHARED, "model_type": model_type}
-    decoder(f"{model_type}-features", FEATURES, C.short_feature_cases("qwen"), config=config, tokenizer={}, **one)
+    decoder(f"{model_type}-features", FEATURES, C.short_feature_cases("qwen"), config={**config, "rms_norm_eps": 0.05}, tokenizer={}, **one)
     decoder(
         f"{model_type}-features-sliding",
         FEATURES,

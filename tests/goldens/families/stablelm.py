@@ -9,6 +9,7 @@ from tokenizers import normalizers
 from transformers import GPTNeoXTokenizerFast
 
 import cases as C
+import tokenizer_variants as V
 from decoder_tokenizers import CHATML, byte_tokenizer
 from families.llama import llama_3_tokenizer
 from table import FEATURES, GENERATION, decoder, pick
@@ -67,7 +68,7 @@ decoder(
     },
     **SHARED,
 )
-decoder("stablelm-features", FEATURES, C.short_feature_cases("stablelm"), config=STABLE, **SHARED)
+decoder("stablelm-features", FEATURES, C.short_feature_cases("stablelm"), config={**STABLE, "layer_norm_eps": 0.05}, **SHARED)
 
 SMOL: dict[str, Any] = dict(
     hidden_size=16,
@@ -90,6 +91,7 @@ decoder(
     [*C.short_text_generation_cases(), *C.short_chat_cases()],
     config={**SMOL, "no_rope_layer_interval": 2},
     tokenizer={**LEFT, "chat_template": CHATML},
+    rewrite=[V.set_config(no_rope_layers=None, layer_types=None)],
     **SMOL_SHARED,
 )
 # The layers that are not rotated have the windows.
@@ -128,4 +130,4 @@ decoder(
     tokenizer=LEFT,
     **SMOL_SHARED,
 )
-decoder("smollm3-features", FEATURES, C.short_feature_cases("smollm3"), config=SMOL, tokenizer={}, **SMOL_SHARED)
+decoder("smollm3-features", FEATURES, C.short_feature_cases("smollm3"), config={**SMOL, "rms_norm_eps": 0.05}, tokenizer={}, **SMOL_SHARED)
