@@ -9,6 +9,7 @@ token, the difference is what the other tokens took.
 import json
 import random
 import resource
+import shutil
 import time
 from pathlib import Path
 
@@ -37,9 +38,10 @@ def make(folder):
     for name, config in configs().items():
         for stored in ("float32", "bfloat16"):
             target = folder / (name if stored == "float32" else f"{name}-bf16")
-            # Written last.
+            # Written last; without it, what there is was broken off.
             if (target / "model.gguf").exists():
                 continue
+            shutil.rmtree(target, ignore_errors=True)
             write_model(target, config, stored)
             if stored == "float32":
                 export(target)
