@@ -32,7 +32,7 @@ fn load(file: &CaseFile, dtype: DType) -> AnyPipeline {
 #[test]
 fn answers_in_16_bits_are_near_those_in_32() {
     // Logits and hidden states go up to about 10 and are rounded in every layer: to 11 bits, or to 8.
-    for (dtype, tolerance) in [(DType::F16, 0.1), (DType::BF16, 0.4)] {
+    for (dtype, tolerance) in [(DType::F16, 0.05), (DType::BF16, 0.6)] {
         let mut largest = 0.0;
         for file in case_files(None).unwrap() {
             // Which of two equal entities comes first may change, and which token is best; numbers may not.

@@ -97,14 +97,13 @@ fn proposals_do_not_change_what_is_best() {
     assert!(cases > 100);
 }
 
-/// Rows without the prompt follow their beams.
+/// Rows without the prompt follow theirs, and take back what these take back. Those of beams do not, as in Python: that is
+/// in the goldens of the models.
 #[test]
 fn twins_say_the_same_after_another_prompt() {
     let goldens = goldens();
     for (negative, parameters) in [
-        (vec![4], json!({"num_beams": 3})),
-        (vec![4, 9, 9, 2], json!({"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 1.0})),
-        (vec![4, 9], json!({"num_beams": 4, "force_words_ids": [[5, 9]]})),
+        (vec![4], json!({})),
         (vec![4, 9, 1], json!({"penalty_alpha": 0.4, "top_k": 3})),
         (vec![1, 4, 9, 1], json!({"prompt_lookup_num_tokens": 3})),
     ] {
