@@ -337,7 +337,8 @@ fn attend_by_row(
         let hidden = step.hidden().map(|hidden| &hidden[text.new.clone()]);
         let places: Vec<i32> = (0..text.tokens() as i32).collect();
         let bias = key_bias(scope, heads, &places, hidden, &query.device())
-            .map(|bias| bias.expand([1, heads, text.new.len(), text.tokens()]));
+            // CubeCL's kernels take no bias that is broadcast.
+            .map(|bias| bias.repeat_dim(2, text.new.len()));
         let hidden = hidden_keys(scope, hidden, &query.device());
         let scope = AttentionScope {
             hidden,
