@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::pipeline::{catch_panic, caught};
 use crate::{
     Answers, Cancellation, Error, ErrorKind, Piece, Pieces, Pipeline, Result, Task, quoted, suggestion,
 };
@@ -326,8 +327,8 @@ impl<T: JsonTask> Erased for Pipeline<T> {
         let (_, options) = parse_call::<T>(parameters.clone())?;
         let task = Arc::clone(self.shared_task());
         let parsed = T::parse_input(input.clone(), &options)?;
-        let pieces = T::stream_pieces(&task, parsed, &options, cancellation)?;
-        Ok(Box::new(pieces.map(move |piece| match piece? {
+        let pieces = catch_panic("stream", || T::stream_pieces(&task, parsed, &options, cancellation))?;
+        Ok(Box::new(caught(pieces).map(move |piece| match piece? {
             Piece::Text(text) => Ok(Piece::Text(text)),
             Piece::Answer(output) => Ok(Piece::Answer(task.to_json(output, &options, Some(&input))?)),
         })))

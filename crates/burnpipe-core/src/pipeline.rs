@@ -160,7 +160,9 @@ impl<T: StreamingTask> Pipeline<T> {
         options: &T::Options,
         cancellation: Cancellation,
     ) -> Result<Pieces<T::Output>> {
-        T::stream(&self.task, input.into(), options, cancellation)
+        let pieces =
+            catch_panic("stream", || T::stream(&self.task, input.into(), options, cancellation))?;
+        Ok(caught(pieces))
     }
 
     /// Answers one input and calls back with every piece of its text.
@@ -472,8 +474,22 @@ impl<T: Task, I: Iterator<Item = Result<T::Input>>> Iterator for Answers<T, I> {
     }
 }
 
+/// Pieces whose making may panic: that ends them with an error.
+pub(crate) fn caught<Output: 'static>(mut pieces: Pieces<Output>) -> Pieces<Output> {
+    let mut ended = false;
+    Box::new(std::iter::from_fn(move || {
+        if ended {
+            return None;
+        }
+        catch_panic("stream", || Ok(pieces.next())).unwrap_or_else(|error| {
+            ended = true;
+            Some(Err(error))
+        })
+    }))
+}
+
 /// Turns a panic (Burn panics on shape errors) into an error, so that one input cannot end a run.
-fn catch_panic<R>(stage: &str, run: impl FnOnce() -> Result<R>) -> Result<R> {
+pub(crate) fn catch_panic<R>(stage: &str, run: impl FnOnce() -> Result<R>) -> Result<R> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
         let reason = panic_message(&*panic);
         Err(Error::new(ErrorKind::Internal, format!("`{stage}` panicked, a fault of burnpipe: {reason}")))
