@@ -160,8 +160,7 @@ impl<T: StreamingTask> Pipeline<T> {
         options: &T::Options,
         cancellation: Cancellation,
     ) -> Result<Pieces<T::Output>> {
-        let pieces =
-            catch_panic("stream", || T::stream(&self.task, input.into(), options, cancellation))?;
+        let pieces = catch_panic("stream", || T::stream(&self.task, input.into(), options, cancellation))?;
         Ok(caught(pieces))
     }
 
