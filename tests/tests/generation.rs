@@ -50,10 +50,10 @@ fn the_pieces_of_a_stream_are_its_answer_on_every_face() {
         assert_eq!((called.as_str(), &answers), (text(&whole), &whole));
         let mut stream = worker.stream(prompt.into(), greedy(16), Cancellation::default());
         let answers = loop {
-            match stream.try_next() {
-                Ok(Some(Ok(Piece::Answer(answers)))) => break answers,
-                Ok(Some(piece)) => drop(piece.unwrap()),
-                Ok(None) => panic!("the stream ended without an answer"),
+            match stream.try_recv() {
+                Ok(Ok(Piece::Answer(answers))) => break answers,
+                Ok(piece) => drop(piece.unwrap()),
+                Err(error) if error.is_closed() => panic!("the stream ended without an answer"),
                 Err(_) => thread::sleep(Duration::from_millis(1)),
             }
         };
