@@ -43,7 +43,8 @@ mod weights;
 
 /// Runs a model where it runs best: one that takes texts joined computes by the CPU kernels, and goes to a
 /// thread of the pool that they share their work with; any other stays on the caller's thread, because GPUs
-/// keep a stream for every thread.
+/// keep a stream for every thread. (Decoders read texts joined on every device: their classifiers run on the pool
+/// on GPUs too.)
 ///
 /// From inside the pool work is handed over without waking two threads each time, and calls from many threads
 /// take turns on the machine's cores.
