@@ -54,7 +54,12 @@ fn main() -> Result<()> {
     }
 }
 
-/// The repository's root.
+/// The repository's root: as `cargo run` says it, because clones may share one target folder.
 fn root() -> &'static std::path::Path {
-    std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+    static ROOT: std::sync::OnceLock<std::path::PathBuf> = std::sync::OnceLock::new();
+    ROOT.get_or_init(|| {
+        let package = std::env::var("CARGO_MANIFEST_DIR");
+        let package = package.unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned());
+        std::path::Path::new(&package).join("..")
+    })
 }

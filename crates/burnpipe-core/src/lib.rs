@@ -21,6 +21,7 @@ mod any;
 mod device;
 mod error;
 mod files;
+mod media;
 mod output;
 mod pipeline;
 mod suggestion;
@@ -33,6 +34,7 @@ pub use any::{
 pub use device::{AdapterKind, DType, DeviceInfo, DeviceRequest};
 pub use error::{Error, ErrorContext, ErrorKind, Result};
 pub use files::ModelFiles;
+pub use media::Media;
 pub use output::Label;
 pub use pipeline::{Answers, Cancellation, Pipeline};
 pub use suggestion::{quoted, suggestion};

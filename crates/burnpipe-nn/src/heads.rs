@@ -25,6 +25,40 @@ pub trait Encoder: Send + Sync {
     fn forward(&self, batch: &TokenBatch) -> Result<Tensor<3>>;
 }
 
+/// Scores the labels of an image.
+pub trait ImageClassifier: Send + Sync {
+    /// # Shapes
+    ///
+    /// - `pixels`: `[images, channels, height, width]`
+    /// - result: logits, `[images, labels]`
+    ///
+    /// # Errors
+    ///
+    /// When the model cannot take images of this size.
+    fn forward(&self, pixels: Tensor<4>) -> Result<Tensor<2>>;
+}
+
+/// A model without a head: images in, the last hidden state out.
+pub trait ImageEncoder: Send + Sync {
+    /// # Shapes
+    ///
+    /// - `pixels`: `[images, channels, height, width]`
+    ///
+    /// # Errors
+    ///
+    /// When the model cannot take images of this size.
+    fn forward(&self, pixels: Tensor<4>) -> Result<ImageEncoding>;
+}
+
+/// What an [`ImageEncoder`] makes of images.
+#[derive(Clone, Debug)]
+pub struct ImageEncoding {
+    /// `[images, patches, hidden]`, with the tokens that are no patches
+    pub last_hidden_state: Tensor<3>,
+    /// `[images, hidden]`, of a model with a pooler
+    pub pooler_output: Option<Tensor<2>>,
+}
+
 /// Scores what comes next in a text.
 pub trait CausalLm: Send + Sync {
     /// A cache without rows, for [`forward`](Self::forward).
@@ -204,6 +238,10 @@ pub struct Heads {
     pub causal_lm: Option<Loader<dyn CausalLm>>,
     /// The model without a head.
     pub encoder: Option<Loader<dyn Encoder>>,
+    /// Labels of an image.
+    pub image_classifier: Option<Loader<dyn ImageClassifier>>,
+    /// The model of images without a head.
+    pub image_encoder: Option<Loader<dyn ImageEncoder>>,
     /// Words for masked tokens.
     pub masked_lm: Option<Loader<dyn MaskedLm>>,
     /// Where an answer starts and ends.
@@ -221,6 +259,8 @@ impl Heads {
     pub const NONE: Self = Self {
         causal_lm: None,
         encoder: None,
+        image_classifier: None,
+        image_encoder: None,
         masked_lm: None,
         question_answerer: None,
         sequence_classifier: None,
@@ -233,6 +273,8 @@ impl Heads {
         let all = [
             ("causal-lm", self.causal_lm.is_some()),
             ("encoder", self.encoder.is_some()),
+            ("image-classifier", self.image_classifier.is_some()),
+            ("image-encoder", self.image_encoder.is_some()),
             ("masked-lm", self.masked_lm.is_some()),
             ("question-answerer", self.question_answerer.is_some()),
             ("sequence-classifier", self.sequence_classifier.is_some()),

@@ -24,6 +24,7 @@
 mod activation;
 mod alibi;
 mod bert_encoder;
+mod convolution;
 mod decoder_heads;
 mod head_size;
 mod heads;
@@ -60,14 +61,16 @@ pub use alibi::{alibi, alibi_in_bf16, alibi_slopes};
 pub use bert_encoder::{
     BertEncoder, BertEncoderConfig, BertLayer, PositionEmbedding, PrunedHeads, distance_scores,
 };
+pub use convolution::{Conv1d, Conv2d};
 pub use decoder_heads::{
     Decoder, DecoderFamily, DecoderHeadConfig, load_causal_lm, load_encoder, load_question_answerer,
     load_sequence_classifier, load_token_classifier,
 };
 pub use head_size::{head_size, rotary_size};
 pub use heads::{
-    Architecture, CausalLm, Encoder, Heads, LoadContext, Loader, MaskedLm, QuestionAnswerer,
-    SequenceClassifier, TableLogits, TableQuestionAnswerer, TokenClassifier,
+    Architecture, CausalLm, Encoder, Heads, ImageClassifier, ImageEncoder, ImageEncoding, LoadContext,
+    Loader, MaskedLm, QuestionAnswerer, SequenceClassifier, TableLogits, TableQuestionAnswerer,
+    TokenClassifier,
 };
 pub use kv_cache::{Blind, CachedScope, KvCache};
 pub use layer_types::layer_windows;

@@ -16,6 +16,8 @@
 mod causal_model;
 mod feature_extraction;
 mod fill_mask;
+#[allow(dead_code)]
+mod media;
 mod question_answering;
 mod table;
 mod table_question_answering;

@@ -13,11 +13,13 @@ use burn::module::Param;
 use crate::linear_weight::outputs_first;
 use crate::{ActivationLayer, Linear, LinearWeight, Placement};
 
+mod convolution;
 #[cfg(feature = "flex")]
 mod cpu;
 mod distances;
 mod rotary;
 
+pub use convolution::{Sliding, conv1d, conv2d};
 #[cfg(feature = "flex")]
 pub(crate) use cpu::{CpuNumbers, attend_cached, pack, takes as on_cpu};
 pub use distances::{DistanceScores, Distances};
