@@ -50,6 +50,7 @@ mod smollm3;
 mod stablelm;
 mod starcoder2;
 mod tapas;
+mod whisper;
 mod xlm_roberta;
 mod xlnet;
 
@@ -92,6 +93,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     stablelm::ARCHITECTURE,
     starcoder2::ARCHITECTURE,
     tapas::ARCHITECTURE,
+    whisper::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,
     xlnet::ARCHITECTURE,
 ];

@@ -37,6 +37,7 @@ pub mod ops;
 mod read_back;
 mod roberta_heads;
 mod rope;
+mod source_cache;
 mod table_batch;
 mod token_batch;
 mod token_step;
@@ -69,8 +70,8 @@ pub use decoder_heads::{
 pub use head_size::{head_size, rotary_size};
 pub use heads::{
     Architecture, CausalLm, Encoder, Heads, ImageClassifier, ImageEncoder, ImageEncoding, LoadContext,
-    Loader, MaskedLm, QuestionAnswerer, SequenceClassifier, TableLogits, TableQuestionAnswerer,
-    TokenClassifier,
+    Loader, MaskedLm, QuestionAnswerer, Seq2SeqLm, SequenceClassifier, SpeechSeq2Seq, TableLogits,
+    TableQuestionAnswerer, TokenClassifier,
 };
 pub use kv_cache::{Blind, CachedScope, KvCache};
 pub use layer_types::layer_windows;
@@ -83,6 +84,7 @@ pub use llama_decoder::{
 pub use read_back::{read_back, read_back_any};
 pub use roberta_heads::{RobertaClassificationHead, RobertaLMHead};
 pub use rope::{Rope, RopeConfig, RopeScaling};
+pub use source_cache::SourceCache;
 pub use table_batch::{TableBatch, TableRow};
 pub use token_batch::{BatchLayout, Filling, TokenBatch, TokenRow};
 pub use token_step::{StepText, TokenStep};

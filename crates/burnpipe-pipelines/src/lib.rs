@@ -13,12 +13,13 @@
 
 #![forbid(unsafe_code)]
 
-mod causal_model;
 mod feature_extraction;
 mod fill_mask;
+mod generation_config;
 #[allow(dead_code)]
 mod media;
 mod question_answering;
+mod row_model;
 mod table;
 mod table_question_answering;
 mod text_classification;

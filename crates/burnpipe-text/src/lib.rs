@@ -57,9 +57,14 @@ mod table;
 mod tokenizer;
 mod tokenizer_json;
 mod truncate;
+mod whisper;
 
 pub use chat_template::{ChatTemplate, ChatTemplateOptions, LocalTime};
 pub use encoding::{Encoding, TextInput};
 pub use options::{DecodeOptions, EncodeOptions, Padding, Side, Truncation};
 pub use table::{Table, TableEncoding, TableOptions, TableTokenizer};
 pub use tokenizer::Tokenizer;
+pub use whisper::{
+    CrossAttentions, Transcript, TranscriptChunk, TranscriptOptions, TranscriptTimes, WhisperOutput,
+    WhisperTokens, language_code,
+};
