@@ -16,6 +16,7 @@
 #![allow(non_snake_case)]
 
 mod albert;
+mod audio_spectrogram_transformer;
 mod bart;
 mod bert;
 mod bloom;
@@ -32,6 +33,7 @@ mod gpt2;
 mod gpt_neo;
 mod gpt_neox;
 mod gptj;
+mod hubert;
 mod llama;
 mod longformer;
 mod mistral;
@@ -51,6 +53,7 @@ mod stablelm;
 mod starcoder2;
 mod tapas;
 mod whisper;
+mod wav2vec2;
 mod xlm_roberta;
 mod xlnet;
 
@@ -59,6 +62,7 @@ use burnpipe_nn::Architecture;
 /// Every architecture; alphabetic.
 pub const ARCHITECTURES: &[Architecture] = &[
     albert::ARCHITECTURE,
+    audio_spectrogram_transformer::ARCHITECTURE,
     bart::ARCHITECTURE,
     bert::ARCHITECTURE,
     bloom::ARCHITECTURE,
@@ -75,6 +79,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     gpt_neo::ARCHITECTURE,
     gpt_neox::ARCHITECTURE,
     gptj::ARCHITECTURE,
+    hubert::ARCHITECTURE,
     llama::ARCHITECTURE,
     longformer::ARCHITECTURE,
     mistral::ARCHITECTURE,
@@ -94,6 +99,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     starcoder2::ARCHITECTURE,
     tapas::ARCHITECTURE,
     whisper::ARCHITECTURE,
+    wav2vec2::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,
     xlnet::ARCHITECTURE,
 ];
