@@ -7,6 +7,7 @@ use rten_simd::ops::BitOps;
 use rten_simd::{Isa, SimdOp};
 
 use crate::isa::dispatch;
+use crate::memory::{Numbers, Plain};
 
 /// Vectors beside each other in a panel.
 pub(crate) const VECTORS: usize = 2;
@@ -39,9 +40,9 @@ pub struct PackedMatrix {
 /// The numbers of a [`PackedMatrix`]. Integers in blocks with scales will stand beside the floats.
 #[derive(Clone, Debug)]
 pub(crate) enum Panels {
-    F32(Vec<f32>),
-    BF16(Vec<u16>),
-    F16(Vec<u16>),
+    F32(Numbers<f32>),
+    BF16(Numbers<u16>),
+    F16(Numbers<u16>),
 }
 
 impl PackedMatrix {
@@ -136,7 +137,7 @@ fn out_of_range(id: i32, outputs: usize) -> ! {
 pub trait Stored: Copy + Send + Sync + sealed::Sealed {
     /// What lies in panels.
     #[doc(hidden)]
-    type Bits: Copy + Default + Send + Sync;
+    type Bits: Plain;
 
     #[doc(hidden)]
     fn bits(numbers: &[Self]) -> &[Self::Bits];
@@ -248,7 +249,7 @@ pub enum PackingOrder {
 /// assert_eq!(packing.finish().multiply(&[1.0, 10.0], &Finish::default()), [21.0, 43.0, 65.0]);
 /// ```
 pub struct Packing<N: Stored> {
-    panels: Vec<N::Bits>,
+    panels: Numbers<N::Bits>,
     width: usize,
     inputs: usize,
     outputs: usize,
@@ -261,7 +262,7 @@ impl<N: Stored> Packing<N> {
     /// Room for a weight, of which nothing has come.
     pub fn new(outputs: usize, inputs: usize, order: PackingOrder) -> Self {
         let width = panel_width();
-        let panels = vec![N::Bits::default(); outputs.div_ceil(width) * width * inputs];
+        let panels = Numbers::zeros(outputs.div_ceil(width) * width * inputs);
         Self { panels, width, inputs, outputs, order, lines: 0 }
     }
 

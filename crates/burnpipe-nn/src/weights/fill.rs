@@ -168,8 +168,7 @@ impl ModuleMapper for Filler<'_> {
         let Some(stored) = self.stored(&key) else { return param };
         let expected = param.lazy_shape().to_vec();
         let place = self.path.place();
-        let is_linear_weight =
-            matches!(place, Place::PackedByOutput | Place::PackedByInput | Place::Layer);
+        let is_linear_weight = matches!(place, Place::PackedByOutput | Place::PackedByInput | Place::Layer);
         // Some checkpoints hold the outputs or inputs of a layer by heads.
         let by_heads = is_linear_weight && joins_to(&stored.shape, &expected);
         if stored.shape != expected && !by_heads {
@@ -185,8 +184,7 @@ impl ModuleMapper for Filler<'_> {
             return param;
         }
         let purpose = if place == Place::Table { Purpose::Table } else { Purpose::Compute };
-        let serves =
-            |table: &&Tensor<2>| purpose == Purpose::Table || table.dtype() == self.placement.dtype;
+        let serves = |table: &&Tensor<2>| purpose == Purpose::Table || table.dtype() == self.placement.dtype;
         if let Some(table) = self.tables.get(&key).filter(serves) {
             return Param::initialized(param.id, table.clone().reshape(param.lazy_shape()));
         }

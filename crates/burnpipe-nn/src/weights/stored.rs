@@ -68,8 +68,7 @@ impl MappedBytes {
     fn release(&self, range: Range<usize>) {
         let (start, length) = (self.start + range.start, range.len());
         // SAFETY: the map is of a file and only read, so a page that was dropped comes back as it was.
-        let advice =
-            unsafe { self.file.unchecked_advise_range(UncheckedAdvice::DontNeed, start, length) };
+        let advice = unsafe { self.file.unchecked_advise_range(UncheckedAdvice::DontNeed, start, length) };
         // Advice that is not taken costs memory and nothing else.
         let _ = advice;
     }
