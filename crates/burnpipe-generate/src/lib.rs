@@ -12,16 +12,15 @@
 #![forbid(unsafe_code)]
 
 mod config;
-mod decoder;
 mod model;
 mod processor;
 mod search;
+mod search_runner;
 mod stopping;
 
 pub use config::{
     EarlyStopping, ForcedWords, GenerationConfig, GenerationDefaults, GenerationMode, GenerationSources,
 };
-pub use decoder::{Decoder, Event};
 pub use model::{LanguageModel, ModelRow, RowScores};
 pub use processor::{
     EncoderNoRepeatNGramLogitsProcessor, EncoderRepetitionPenaltyLogitsProcessor, EpsilonLogitsWarper,
@@ -34,6 +33,7 @@ pub use processor::{
     TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper, TypicalLogitsWarper, processors,
 };
 pub use search::{Generated, NextRows, RowStep, Search, SearchContext, Sequence, Which, search};
+pub use search_runner::{Event, SearchRunner};
 pub use stopping::{
     ConfidenceCriteria, EosTokenCriteria, MaxLengthCriteria, MaxTimeCriteria, StopStringCriteria,
     StoppingRule, TokenTexts, stopping_rules,

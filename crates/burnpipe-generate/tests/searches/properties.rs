@@ -1,6 +1,6 @@
 //! What must hold of the methods whatever Python answers: distributions, and methods that give the same.
 
-use burnpipe_generate::{Decoder, GenerationConfig};
+use burnpipe_generate::{GenerationConfig, SearchRunner};
 use serde_json::{Value, json};
 
 use crate::toy::{Case, Goldens, Toy, alone, case, drain, goldens};
@@ -66,9 +66,9 @@ fn proposals_do_not_change_the_probabilities() {
         let case = Case { assistant, ..case(&[5], parameters) };
         let config = case.config();
         let (mut model, mut small) = goldens.models(&case);
-        let mut decoder = Decoder::new(&mut model).with_assistant(&mut small);
-        (0..DRAWS).for_each(|id| decoder.push(id, case.search(&config, id).unwrap()));
-        let done = drain(&mut decoder);
+        let mut runner = SearchRunner::new(&mut model).with_assistant(&mut small);
+        (0..DRAWS).for_each(|id| runner.push(id, case.search(&config, id).unwrap()));
+        let done = drain(&mut runner);
         check_draws(&goldens, done.iter().map(|(_, streamed, _)| [streamed[0], streamed[1]]));
     }
 }
@@ -113,10 +113,10 @@ fn twins_say_the_same_after_another_prompt() {
             GenerationConfig { guidance_scale: Some(1.4), max_new_tokens: Some(15), ..case.config() };
         let mut model = Toy::new(&goldens.model);
         model.twins = Some([case.prompt.len(), negative.len()]);
-        let mut decoder = Decoder::new(&mut model);
-        decoder.push(0, case.search(&config, 0).unwrap());
-        drain(&mut decoder).remove(0).2.unwrap();
-        drop(decoder);
+        let mut runner = SearchRunner::new(&mut model);
+        runner.push(0, case.search(&config, 0).unwrap());
+        drain(&mut runner).remove(0).2.unwrap();
+        drop(runner);
         assert!(model.passes.len() > 3);
     }
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use burnpipe_core::{Error, ErrorKind, Result};
 use burnpipe_generate::{
-    Decoder, Event, Generated, GenerationConfig, LanguageModel, LogitsProcessor, ModelRow, RowScores, Search,
-    SearchContext, StoppingRule, search,
+    Event, Generated, GenerationConfig, LanguageModel, LogitsProcessor, ModelRow, RowScores, Search,
+    SearchContext, SearchRunner, StoppingRule, search,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -219,11 +219,11 @@ impl Case {
 }
 
 /// Runs all that is open to its end: the streamed tokens and what was made, by id.
-pub(crate) fn drain(decoder: &mut Decoder<'_>) -> Vec<(usize, Vec<u32>, Result<Generated>)> {
+pub(crate) fn drain(runner: &mut SearchRunner<'_>) -> Vec<(usize, Vec<u32>, Result<Generated>)> {
     let mut streamed: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
     let mut done = Vec::new();
-    while decoder.open() > 0 {
-        for (id, event) in decoder.step() {
+    while runner.open() > 0 {
+        for (id, event) in runner.step() {
             let mine = streamed.entry(id).or_default();
             match event {
                 Event::Tokens(tokens) => mine.extend(tokens),
@@ -243,7 +243,7 @@ pub(crate) fn case(prompt: &[u32], parameters: Value) -> Case {
 /// What a case answers when nothing runs beside it.
 pub(crate) fn alone(goldens: &Goldens, case: &Case, config: &GenerationConfig, input: usize) -> Generated {
     let (mut model, mut assistant) = goldens.models(case);
-    let mut decoder = Decoder::new(&mut model).with_assistant(&mut assistant);
-    decoder.push(input, case.search(config, input).unwrap());
-    drain(&mut decoder).remove(0).2.unwrap()
+    let mut runner = SearchRunner::new(&mut model).with_assistant(&mut assistant);
+    runner.push(input, case.search(config, input).unwrap());
+    drain(&mut runner).remove(0).2.unwrap()
 }
