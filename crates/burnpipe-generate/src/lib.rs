@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod config;
+mod custom_rules;
 mod model;
 mod processor;
 mod search;
@@ -21,6 +22,7 @@ mod stopping;
 pub use config::{
     EarlyStopping, ForcedWords, GenerationConfig, GenerationDefaults, GenerationMode, GenerationSources,
 };
+pub use custom_rules::{CustomRules, PerPrompt};
 pub use model::{LanguageModel, ModelRow, RowScores};
 pub use processor::{
     EncoderNoRepeatNGramLogitsProcessor, EncoderRepetitionPenaltyLogitsProcessor, EpsilonLogitsWarper,
@@ -32,7 +34,7 @@ pub use processor::{
     SequenceBiasLogitsProcessor, SuppressTokensAtBeginLogitsProcessor, SuppressTokensLogitsProcessor,
     TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper, TypicalLogitsWarper, processors,
 };
-pub use search::{Generated, NextRows, RowStep, Search, SearchContext, Sequence, Which, search};
+pub use search::{BeamScores, Generated, NextRows, RowStep, Search, SearchContext, Sequence, Which, search};
 pub use search_runner::{Event, SearchRunner};
 pub use stopping::{
     ConfidenceCriteria, EosTokenCriteria, MaxLengthCriteria, MaxTimeCriteria, StopStringCriteria,

@@ -93,6 +93,24 @@ fn compare(goldens: &Goldens, case: &Case) -> Result<(), String> {
             }
         }
     }
+    for (expected, ours) in
+        [(&case.beam_scores, &generated.beams.scores), (&case.beam_logits, &generated.beams.logits)]
+    {
+        let Some(expected) = expected else { continue };
+        let same = |(ours, theirs): (&Vec<Vec<f32>>, &Vec<Vec<f32>>)| {
+            ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(ours, theirs)| close(ours, theirs))
+        };
+        if ours.len() != expected.len() || !ours.iter().zip(expected).all(same) {
+            return Err(differs("all beams", ours, expected));
+        }
+    }
+    if let Some(expected) = &case.beam_indices {
+        let beams: Vec<&[usize]> =
+            generated.sequences.iter().map(|sequence| &*sequence.beam_indices).collect();
+        if beams != *expected {
+            return Err(differs("beam_indices", &beams, expected));
+        }
+    }
     drop(runner);
     let passes = [model.passes.len(), assistant.passes.len(), model.tokens];
     let Some(expected) = case.passes.filter(|_| case.sequences[0].len() <= most) else { return Ok(()) };

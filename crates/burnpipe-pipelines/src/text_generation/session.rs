@@ -78,6 +78,7 @@ impl<Owner: Deref<Target = TextGeneration> + Send> Session<TextGenerationFeature
             input,
             assistant: self.task.assistant.is_some(),
             negative_prompt: settings.negative_prompt,
+            padding: features.padding,
         };
         let search = search(
             &settings.config,
