@@ -42,8 +42,8 @@ pub use text_classification::{
     FunctionToApply, Ranked, Rerank, TextClassification, TextClassificationOptions, TopK,
 };
 pub use text_generation::{
-    ChatMessage, GeneratedText, ReturnType, TextGeneration, TextGenerationFeatures, TextGenerationInput,
-    TextGenerationOptions, TextGenerationRaw,
+    ChatMessage, GeneratedContent, GeneratedText, ReturnType, TextGeneration, TextGenerationFeatures,
+    TextGenerationInput, TextGenerationOptions, TextGenerationRaw,
 };
 pub use token_classification::{
     AggregationStrategy, Entity, OffsetMapping, TokenClassification, TokenClassificationFeatures,

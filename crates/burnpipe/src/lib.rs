@@ -26,6 +26,7 @@ pub use burnpipe_core::{
     Error, ErrorKind, JsonAnswers, JsonStream, JsonTask, Label, ModelFiles, Piece, PieceStream, Pieces,
     Pipeline, Result, RunOptions, StreamingTask, Task, Worker,
 };
+pub use burnpipe_generate as generate;
 pub use burnpipe_hub as hub;
 pub use burnpipe_hub::{Checkpoint, DownloadProgress, OpenOptions};
 pub use burnpipe_models as models;
@@ -33,6 +34,7 @@ pub use burnpipe_nn as nn;
 pub use burnpipe_pipelines::{
     AggregationStrategy, Answer, ChatMessage, Entity, FeatureExtraction, FeatureExtractionOptions, Features,
     FillMask, FillMaskOptions, FilledMask, FunctionToApply, GeneratedText, InputKind, LoadTask,
+    FillMask, FillMaskOptions, FilledMask, FunctionToApply, GeneratedContent, GeneratedText, LoadTask,
     OffsetMapping, Pooling, QuestionAnswering, QuestionAnsweringInput, QuestionAnsweringOptions, Ranked,
     Rerank, ReturnType, TableAnswer, TableQuestionAnswering, TableQuestionAnsweringOptions, TableQuestions,
     TaskContext, TaskRecord, TextClassification, TextClassificationOptions, TextGeneration,
