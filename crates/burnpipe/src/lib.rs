@@ -32,6 +32,15 @@ pub use burnpipe_hub::{Checkpoint, DownloadProgress, OpenOptions};
 pub use burnpipe_models as models;
 pub use burnpipe_nn as nn;
 pub use burnpipe_pipelines::{
+    AggregationStrategy, Answer, AudioClassification, AudioClassificationOptions, AudioInput,
+    AutomaticSpeechRecognition, AutomaticSpeechRecognitionOptions, ChatMessage, Entity, FeatureExtraction,
+    FeatureExtractionOptions, Features, FillMask, FillMaskOptions, FilledMask, FunctionToApply,
+    GeneratedText, LoadTask, OffsetMapping, Pooling, QuestionAnswering, QuestionAnsweringInput,
+    QuestionAnsweringOptions, Ranked, Rerank, ReturnTimestamps, ReturnType, SpeechInput, TableAnswer,
+    TableQuestionAnswering, TableQuestionAnsweringOptions, TableQuestions, TaskContext, TaskRecord,
+    TextClassification, TextClassificationOptions, TextGeneration, TextGenerationInput,
+    TextGenerationOptions, TokenClassification, TokenClassificationOptions, TopK, TranscribedChunk,
+    Transcription, Waveform, ZeroShotClassification, ZeroShotClassificationOptions, ZeroShotLabels,
     AggregationStrategy, Answer, ChatMessage, Entity, FeatureExtraction, FeatureExtractionOptions, Features,
     FillMask, FillMaskOptions, FilledMask, FunctionToApply, GeneratedText, InputKind, LoadTask,
     FillMask, FillMaskOptions, FilledMask, FunctionToApply, GeneratedContent, GeneratedText, LoadTask,
