@@ -18,7 +18,6 @@ mod automatic_speech_recognition;
 mod causal_model;
 mod feature_extraction;
 mod fill_mask;
-#[allow(dead_code)]
 mod media;
 mod question_answering;
 mod sound;
@@ -44,7 +43,6 @@ pub use question_answering::{
     QuestionAnsweringRaw,
 };
 pub use sound::AudioInput;
-pub use table::{LoadTask, TASKS, TaskContext, TaskRecord, find};
 pub use table::{InputKind, LoadTask, TASKS, TaskContext, TaskRecord, find};
 pub use table_question_answering::{
     TableAnswer, TableQuestionAnswering, TableQuestionAnsweringFeatures, TableQuestionAnsweringOptions,
