@@ -15,7 +15,6 @@
 
 mod audio_classification;
 mod automatic_speech_recognition;
-mod causal_model;
 mod feature_extraction;
 mod fill_mask;
 mod generation_config;
@@ -46,7 +45,6 @@ pub use question_answering::{
     QuestionAnsweringRaw,
 };
 pub use sound::AudioInput;
-pub use table::{LoadTask, TASKS, TaskContext, TaskRecord, find};
 pub use table::{InputKind, LoadTask, TASKS, TaskContext, TaskRecord, find};
 pub use table_question_answering::{
     TableAnswer, TableQuestionAnswering, TableQuestionAnsweringFeatures, TableQuestionAnsweringOptions,
@@ -56,8 +54,8 @@ pub use text_classification::{
     FunctionToApply, Ranked, Rerank, TextClassification, TextClassificationOptions, TopK,
 };
 pub use text_generation::{
-    ChatMessage, GeneratedText, ReturnType, TextGeneration, TextGenerationFeatures, TextGenerationInput,
-    TextGenerationOptions, TextGenerationRaw,
+    ChatMessage, GeneratedContent, GeneratedText, ReturnType, TextGeneration, TextGenerationFeatures,
+    TextGenerationInput, TextGenerationOptions, TextGenerationRaw,
 };
 pub use token_classification::{
     AggregationStrategy, Entity, OffsetMapping, TokenClassification, TokenClassificationFeatures,
