@@ -143,3 +143,94 @@ impl<'a> StoredWeight<'a> {
         Ok(packing.finish())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{DType, Device, Int, TensorData};
+
+    use super::*;
+    use crate::weights::stored::StoredData;
+    use crate::{Embedding, Linear, LinearWeight, Placement, WeightNames, Weights};
+
+    const ENTRIES: usize = 37;
+    const SIZE: usize = 5;
+
+    #[derive(Module, Debug)]
+    struct Words {
+        table: Embedding,
+        head: Linear,
+    }
+
+    const NAMES: WeightNames =
+        WeightNames { base_model_prefix: "model", is_base_model: false, renames: &[], ignored: &[] };
+
+    /// Halves, which every type holds exactly.
+    fn numbers() -> Vec<f64> {
+        (0..ENTRIES * SIZE).map(|at| at as f64 / 2.0).collect()
+    }
+
+    fn stored(dtype: StoredType, number: impl Fn(f64) -> Vec<u8>) -> StoredTensor {
+        let bytes: Vec<u8> = numbers().into_iter().flat_map(number).collect();
+        StoredTensor { dtype, shape: vec![ENTRIES, SIZE], data: StoredData::Static(bytes.into()) }
+    }
+
+    fn fill(tensors: Vec<(&str, StoredTensor)>, names: &WeightNames) -> Result<Words> {
+        let placement = Placement { device: Device::flex(), dtype: DType::F32 };
+        let words = Words {
+            table: Embedding::new(ENTRIES, SIZE, &placement),
+            head: Linear::with_bias(SIZE, ENTRIES, false, &placement),
+        };
+        let tensors = tensors.into_iter().map(|(key, stored)| (key.to_string(), stored)).collect();
+        Weights { model: "test".into(), saved_from: Vec::new(), tensors }.fill(words, names, &placement)
+    }
+
+    #[test]
+    fn a_table_that_is_the_output_layer_too_is_in_memory_once() {
+        let tied = WeightNames { renames: &[("head.weight", "table.weight")], ..NAMES };
+        for stored in [
+            stored(StoredType::F32, |number| (number as f32).to_le_bytes().into()),
+            stored(StoredType::BF16, |number| bf16::from_f64(number).to_le_bytes().into()),
+            stored(StoredType::F16, |number| f16::from_f64(number).to_le_bytes().into()),
+            stored(StoredType::F64, |number| number.to_le_bytes().into()),
+        ] {
+            let dtype = stored.dtype;
+            let words = fill(vec![("table.weight", stored)], &tied).unwrap();
+            let (LinearWeight::Packed(table), LinearWeight::Packed(head)) =
+                (&words.table.weight, &words.head.weight)
+            else {
+                panic!("{dtype:?}: {words:?}")
+            };
+            assert!(Arc::ptr_eq(table, head), "{dtype:?}");
+            let ids = vec![36_i32, 0, 7];
+            let expected: Vec<f32> = ids
+                .iter()
+                .flat_map(|&id| &numbers()[id as usize * SIZE..][..SIZE])
+                .map(|&number| number as f32)
+                .collect();
+            let ids: Tensor<2, Int> =
+                Tensor::from_data(TensorData::new(ids, [1, 3]), (&words.table.device(), DType::I32));
+            let rows = words.table.forward(ids).into_data().try_to_vec::<f32>().unwrap();
+            assert_eq!(rows, expected, "{dtype:?}");
+        }
+    }
+
+    #[test]
+    fn a_table_of_its_own_is_not_read_before_it_is_asked() {
+        let float = |number: f64| (number as f32).to_le_bytes().into();
+        let tensors =
+            vec![("table.weight", stored(StoredType::F32, float)), ("head.weight", stored(StoredType::F32, float))];
+        let words = fill(tensors, &NAMES).unwrap();
+        assert!(matches!(words.table.weight, LinearWeight::Plain { .. }));
+        assert!(matches!(words.head.weight, LinearWeight::Packed(_)));
+    }
+
+    #[test]
+    fn weights_that_are_no_numbers_are_refused() {
+        let nan = |number: f64| if number == 3.5 { f32::NAN } else { number as f32 }.to_le_bytes().into();
+        let float = |number: f64| (number as f32).to_le_bytes().into();
+        let tensors =
+            vec![("table.weight", stored(StoredType::F32, float)), ("head.weight", stored(StoredType::F32, nan))];
+        let error = fill(tensors, &NAMES).unwrap_err();
+        assert!(error.to_string().contains("`head.weight` holds NaN"), "{error}");
+    }
+}
