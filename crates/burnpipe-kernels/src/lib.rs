@@ -21,6 +21,7 @@
 mod activation;
 mod attention;
 mod cached_attention;
+mod channel_norm;
 mod convolution;
 mod distance;
 mod gemm;
@@ -34,6 +35,7 @@ mod rows;
 pub use activation::Activation;
 pub use attention::{AttentionOptions, AttentionShape, Heads, HiddenKeys, ScoreBias, attention};
 pub use cached_attention::{BLOCK_TOKENS, CachedAttention, CachedText};
+pub use channel_norm::norm_channels;
 pub use convolution::{ConvolutionShape, convolve};
 pub use distance::DistanceScores;
 pub use gemm::{Finish, multiply_each};

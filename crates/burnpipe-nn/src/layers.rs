@@ -138,6 +138,31 @@ impl LayerNorm {
     }
 }
 
+/// Normalisation of every channel over its length, `torch.nn.GroupNorm` with a group for each channel.
+#[derive(Module, Debug)]
+pub struct ChannelNorm {
+    /// `[channels]`
+    pub weight: Param<Tensor<1>>,
+    /// `[channels]`
+    pub bias: Param<Tensor<1>>,
+    #[module(skip)]
+    epsilon: f64,
+}
+
+impl ChannelNorm {
+    /// A norm of this many channels.
+    pub fn new(channels: usize, epsilon: f64, placement: &Placement) -> Self {
+        Self { weight: placement.parameter([channels]), bias: placement.parameter([channels]), epsilon }
+    }
+
+    /// # Shapes
+    ///
+    /// - `x`: `[batch, channels, length]`
+    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        ops::channel_norm(x, self.weight.val(), self.bias.val(), self.epsilon)
+    }
+}
+
 /// Normalisation by the root of the mean square, LLaMA's `RMSNorm`.
 #[derive(Module, Debug)]
 pub struct RmsNorm {

@@ -106,6 +106,13 @@ pub(super) fn layer_norm<const D: usize>(
     in_place(x, |values| norm.apply(values, None))
 }
 
+pub(super) fn channel_norm(x: Tensor<3>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f64) -> Tensor<3> {
+    let [_, _, length] = x.dims();
+    let (gamma, beta) = (contiguous(primitive(gamma)), contiguous(primitive(beta)));
+    let (gamma, beta) = (numbers(&gamma), numbers(&beta));
+    in_place(x, |values| burnpipe_kernels::norm_channels(values, length, gamma, beta, epsilon as f32))
+}
+
 pub(super) fn rms_norm<const D: usize>(x: Tensor<D>, gamma: Tensor<1>, epsilon: f64) -> Tensor<D> {
     let gamma = contiguous(primitive(gamma));
     let norm = Norm::Rms { gamma: numbers(&gamma), epsilon: epsilon as f32 };

@@ -141,6 +141,27 @@ pub fn layer_norm<const D: usize>(
     })
 }
 
+/// Normalises every channel over its length, in f32 whatever the type of `x`.
+///
+/// # Shapes
+///
+/// - `x`: `[batch, channels, length]`, `gamma` and `beta`: `[channels]`
+pub fn channel_norm(x: Tensor<3>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f64) -> Tensor<3> {
+    #[cfg(feature = "flex")]
+    if cpu::takes(&x) {
+        return cpu::channel_norm(x, gamma, beta, epsilon);
+    }
+    in_f32(x, |x| {
+        let per_channel = |numbers: Tensor<1>| {
+            let [channels] = numbers.dims();
+            numbers.cast(FloatDType::F32).reshape([1, channels, 1])
+        };
+        let x = x.clone() - x.mean_dim(2);
+        let variance = x.clone().square().mean_dim(2);
+        x / (variance + epsilon).sqrt() * per_channel(gamma) + per_channel(beta)
+    })
+}
+
 /// `x / sqrt(mean of x^2 + epsilon) * gamma` over the last dimension, in f32 whatever the type of `x`.
 ///
 /// # Shapes

@@ -118,7 +118,7 @@ struct StoredWeight<'a> {
 }
 
 impl<'a> StoredWeight<'a> {
-    fn pack<N: Stored>(
+    fn pack<N: Stored + 'static>(
         &self,
         read: impl Fn(&'a [u8]) -> Cow<'a, [N]>,
         is_nan: impl Fn(N) -> bool + Sync,
@@ -217,8 +217,10 @@ mod tests {
     #[test]
     fn a_table_of_its_own_is_not_read_before_it_is_asked() {
         let float = |number: f64| (number as f32).to_le_bytes().into();
-        let tensors =
-            vec![("table.weight", stored(StoredType::F32, float)), ("head.weight", stored(StoredType::F32, float))];
+        let tensors = vec![
+            ("table.weight", stored(StoredType::F32, float)),
+            ("head.weight", stored(StoredType::F32, float)),
+        ];
         let words = fill(tensors, &NAMES).unwrap();
         assert!(matches!(words.table.weight, LinearWeight::Plain { .. }));
         assert!(matches!(words.head.weight, LinearWeight::Packed(_)));
@@ -228,8 +230,10 @@ mod tests {
     fn weights_that_are_no_numbers_are_refused() {
         let nan = |number: f64| if number == 3.5 { f32::NAN } else { number as f32 }.to_le_bytes().into();
         let float = |number: f64| (number as f32).to_le_bytes().into();
-        let tensors =
-            vec![("table.weight", stored(StoredType::F32, float)), ("head.weight", stored(StoredType::F32, nan))];
+        let tensors = vec![
+            ("table.weight", stored(StoredType::F32, float)),
+            ("head.weight", stored(StoredType::F32, nan)),
+        ];
         let error = fill(tensors, &NAMES).unwrap_err();
         assert!(error.to_string().contains("`head.weight` holds NaN"), "{error}");
     }
