@@ -105,7 +105,7 @@ def make_model(spec: Checkpoint, config: Any, tokenizer: Any) -> Any:
         weights.reinitialise_decoder(model, spec.seed, spec.std, spec.head_std, spec.embedding_std, spec.quiet)
     else:
         weights.reinitialise(model, spec.seed, spec.std, spec.head_std, spec.inner_std or spec.std)
-    if spec.task in SOUNDS:
+    if spec.task in SOUNDS and spec.head is None:
         assert spec.processor is not None
         weights.calibrate(model, list(hearings(spec.processor())), spec.spread)
     elif spec.head is None and spec.task not in (FEATURES, GENERATION, MASKS, TABLES):

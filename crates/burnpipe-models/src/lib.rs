@@ -52,8 +52,8 @@ mod smollm3;
 mod stablelm;
 mod starcoder2;
 mod tapas;
-mod whisper;
 mod wav2vec2;
+mod whisper;
 mod xlm_roberta;
 mod xlnet;
 

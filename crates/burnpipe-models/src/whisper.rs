@@ -7,12 +7,13 @@
 mod attention;
 
 use burn::module::Module;
-use burn::tensor::{DType, Tensor};
+use burn::tensor::{DType, Int, Tensor};
 use burnpipe_core::{Error, ErrorKind, Result};
 use burnpipe_nn::ops::{self, Sliding};
 use burnpipe_nn::{
-    Activation, ActivationLayer, Architecture, Conv1d, Embedding, Heads, KvCache, LayerNorm, Linear,
-    LoadContext, Placement, Seq2SeqLm, SourceCache, SpeechSeq2Seq, TokenStep, WeightNames, head_size,
+    Activation, ActivationLayer, Architecture, BatchLayout, Conv1d, Embedding, Heads, KvCache, LayerNorm,
+    Linear, LoadContext, Placement, Seq2SeqLm, SoundBatch, SourceCache, SpeechSeq2Seq, TokenStep,
+    WeightNames, head_size,
 };
 use serde::Deserialize;
 
@@ -96,6 +97,7 @@ fn load_speech_seq2seq(context: &LoadContext<'_>) -> Result<WhisperForConditiona
             decoder: WhisperDecoder::new(&config, context.placement)?,
         },
         proj_out: Linear::with_bias(config.d_model, config.vocab_size, false, context.placement),
+        placement: context.placement.clone(),
     };
     let renames = if config.tie_word_embeddings { TIED } else { &[] };
     context.fill(model, &WeightNames { renames, ..NAMES })
@@ -106,6 +108,8 @@ fn load_speech_seq2seq(context: &LoadContext<'_>) -> Result<WhisperForConditiona
 struct WhisperForConditionalGeneration {
     model: WhisperModel,
     proj_out: Linear,
+    #[module(skip)]
+    placement: Placement,
 }
 
 #[derive(Module, Debug)]
@@ -137,8 +141,12 @@ impl Seq2SeqLm for WhisperForConditionalGeneration {
 }
 
 impl SpeechSeq2Seq for WhisperForConditionalGeneration {
-    fn encode(&self, features: Tensor<3>) -> Result<Vec<SourceCache>> {
-        let states = self.model.encoder.forward(features)?;
+    fn layout(&self) -> BatchLayout {
+        BatchLayout::fastest(&self.placement)
+    }
+
+    fn encode(&self, sounds: &SoundBatch) -> Result<Vec<SourceCache>> {
+        let states = self.model.encoder.forward(sounds.spectrograms_by_bins(&self.placement)?)?;
         let layers = self.model.decoder.layers.iter();
         Ok(SourceCache::each(
             layers.map(|layer| layer.encoder_attn.keys_and_values(states.clone())).collect(),
@@ -227,8 +235,8 @@ impl WhisperEncoder {
         }
         let hidden = self.gelu.forward(self.conv1.forward(features));
         let hidden = self.gelu.forward(self.conv2.forward(hidden)).swap_dims(1, 2);
-        let positions = self.embed_positions.weight.val().cast(hidden.dtype());
-        let hidden = hidden + positions.unsqueeze::<3>();
+        let all: Tensor<1, Int> = Tensor::arange(0..self.positions as i64, (&hidden.device(), DType::I32));
+        let hidden = hidden + self.embed_positions.forward(all.unsqueeze());
         let hidden = self.layers.iter().fold(hidden, |hidden, layer| layer.forward(hidden));
         Ok(self.layer_norm.forward(hidden))
     }
@@ -317,7 +325,7 @@ impl WhisperDecoder {
             let message = format!("{} texts are about {} sounds", step.texts().len(), sources.len());
             return Err(Error::new(ErrorKind::Internal, message));
         }
-        let device = self.embed_tokens.weight.val().device();
+        let device = self.embed_tokens.device();
         let words = self.embed_tokens.forward(step.input_ids(&device));
         let mut hidden = words + self.embed_positions.forward(step.to_device(step.positions(), &device));
         for (index, layer) in self.layers.iter().enumerate() {

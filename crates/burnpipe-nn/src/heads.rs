@@ -6,9 +6,7 @@ use burnpipe_core::{Error, ErrorKind, Result, quoted};
 use burnpipe_hub::Checkpoint;
 
 use crate::weights::{WeightNames, Weights};
-use crate::{
-    BatchLayout, KvCache, Placement, SoundBatch, SourceCache, TableBatch, TokenBatch, TokenStep,
-};
+use crate::{BatchLayout, KvCache, Placement, SoundBatch, SourceCache, TableBatch, TokenBatch, TokenStep};
 
 /// A model without a head: token ids in, the last hidden state out.
 pub trait Encoder: Send + Sync {
@@ -167,16 +165,18 @@ pub trait Seq2SeqLm: Send + Sync {
 
 /// Writes what is said in a sound.
 pub trait SpeechSeq2Seq: Seq2SeqLm {
+    /// How the model takes several sounds: one by one where their layout is joined, those of one shape together
+    /// elsewhere.
+    fn layout(&self) -> BatchLayout {
+        BatchLayout::Padded
+    }
+
     /// Reads sounds, once for all tokens that are written about them.
-    ///
-    /// # Shapes
-    ///
-    /// - `features`: `[sounds, bins, frames]`
     ///
     /// # Errors
     ///
-    /// When the model cannot take sounds of this length.
-    fn encode(&self, features: Tensor<3>) -> Result<Vec<SourceCache>>;
+    /// When the model cannot take sounds of this shape.
+    fn encode(&self, sounds: &SoundBatch) -> Result<Vec<SourceCache>>;
 
     /// How much some heads, named by layer and place, look at each position of a sound when they read each token of
     /// a text about it.

@@ -72,8 +72,7 @@ pub use head_size::{head_size, rotary_size};
 pub use heads::{
     Architecture, AudioClassifier, CausalLm, CtcModel, Encoder, Heads, ImageClassifier, ImageEncoder,
     ImageEncoding, LoadContext, Loader, MaskedLm, QuestionAnswerer, Seq2SeqLm, SequenceClassifier,
-    SpeechSeq2Seq, TableLogits,
-    TableQuestionAnswerer, TokenClassifier,
+    SpeechSeq2Seq, TableLogits, TableQuestionAnswerer, TokenClassifier,
 };
 pub use kv_cache::{Blind, CachedScope, KvCache};
 pub use layer_types::layer_windows;
