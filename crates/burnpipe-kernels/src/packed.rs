@@ -84,6 +84,42 @@ impl PackedMatrix {
         Self { panels, width, inputs, outputs }
     }
 
+    /// The weight with its outputs multiplied by numbers of their own, in f32 however it is stored: what follows a
+    /// layer as a scale, such as a batch norm, goes into it.
+    ///
+    /// # Panics
+    ///
+    /// When there is no scale for every output.
+    ///
+    /// ```
+    /// use burnpipe_kernels::{Finish, PackedMatrix};
+    ///
+    /// let weight = PackedMatrix::new(&[1.0, 2.0], 2, 1).scaled(&[10.0, 100.0]);
+    /// assert_eq!(weight.multiply(&[1.0], &Finish::default()), [10.0, 200.0]);
+    /// ```
+    #[must_use]
+    pub fn scaled(&self, scales: &[f32]) -> Self {
+        assert_eq!(scales.len(), self.outputs, "a scale per output");
+        let width = self.width;
+        let place = pairs(width);
+        let mut panels = match &self.panels {
+            Panels::F32(panels) => panels.clone(),
+            Panels::F16(panels) => panels.iter().map(|&bits| f16::from_bits(bits).to_f32()).collect(),
+            Panels::BF16(panels) => {
+                let row = |bits: &[u16]| (0..width).map(|column| bits[place(column)]).collect::<Vec<u16>>();
+                let bits = panels.chunks_exact(width).flat_map(row);
+                bits.map(|bits| bf16::from_bits(bits).to_f32()).collect()
+            }
+        };
+        let parts = panels.chunks_mut((width * self.inputs).max(1)).zip(scales.chunks(width));
+        for (panel, scales) in parts {
+            for row in panel.chunks_exact_mut(width) {
+                row.iter_mut().zip(scales).for_each(|(weight, scale)| *weight *= scale);
+            }
+        }
+        Self { panels: Panels::F32(panels), ..*self }
+    }
+
     /// How many numbers a row that goes in has.
     pub fn inputs(&self) -> usize {
         self.inputs
@@ -159,6 +195,34 @@ pub(crate) fn pack_panel<E: Copy>(
             let row = &rows[column * stride + start..column * stride + end];
             for (input, &value) in row.iter().enumerate() {
                 panel[(start + input) * width + to] = value;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Finish;
+    use crate::tests::numbers;
+
+    #[test]
+    fn scaled_weights_give_scaled_products_in_every_type() {
+        let (outputs, inputs) = (37, 5);
+        let weights: Vec<f32> =
+            numbers(outputs * inputs, 1).iter().map(|x| (x * 64.0).round() / 64.0).collect();
+        let brain: Vec<bf16> = weights.iter().map(|&weight| bf16::from_f32(weight)).collect();
+        let half: Vec<f16> = weights.iter().map(|&weight| f16::from_f32(weight)).collect();
+        let (scales, rows) = (numbers(outputs, 2), numbers(3 * inputs, 3));
+        for packed in [
+            PackedMatrix::new(&weights, outputs, inputs),
+            PackedMatrix::from_bf16(&brain, outputs, inputs),
+            PackedMatrix::from_f16(&half, outputs, inputs),
+        ] {
+            let plain = packed.multiply(&rows, &Finish::default());
+            let scaled = packed.scaled(&scales).multiply(&rows, &Finish::default());
+            for (at, scaled) in scaled.iter().enumerate() {
+                assert!((scaled - plain[at] * scales[at % outputs]).abs() < 1e-5);
             }
         }
     }

@@ -132,6 +132,40 @@ impl LayerNorm {
     }
 }
 
+/// Normalisation of groups of channels, each over all positions, `torch.nn.GroupNorm`.
+#[derive(Module, Debug)]
+pub struct GroupNorm {
+    /// `[channels]`
+    pub weight: Param<Tensor<1>>,
+    /// `[channels]`
+    pub bias: Param<Tensor<1>>,
+    #[module(skip)]
+    groups: usize,
+    #[module(skip)]
+    epsilon: f64,
+}
+
+impl GroupNorm {
+    /// A norm of `channels` in `groups`, which divide them.
+    pub fn new(groups: usize, channels: usize, epsilon: f64, placement: &Placement) -> Self {
+        let parameter = || placement.parameter([channels]);
+        Self { weight: parameter(), bias: parameter(), groups, epsilon }
+    }
+
+    /// # Shapes
+    ///
+    /// - `x`: `[batch, channels, ..]`
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        ops::group_norm(x, self.groups, self.weight.val(), self.bias.val(), self.epsilon, None)
+    }
+
+    /// The layer and the activation after it.
+    pub fn forward_activated<const D: usize>(&self, x: Tensor<D>, activation: &ActivationLayer) -> Tensor<D> {
+        let (weight, bias) = (self.weight.val(), self.bias.val());
+        ops::group_norm(x, self.groups, weight, bias, self.epsilon, Some(activation))
+    }
+}
+
 /// Normalisation by the root of the mean square, LLaMA's `RMSNorm`.
 #[derive(Module, Debug)]
 pub struct RmsNorm {

@@ -25,6 +25,7 @@ mod activation;
 mod alibi;
 mod bert_encoder;
 mod convolution;
+mod convolution_weight;
 mod decoder_heads;
 mod head_size;
 mod heads;
@@ -62,6 +63,7 @@ pub use bert_encoder::{
     BertEncoder, BertEncoderConfig, BertLayer, PositionEmbedding, PrunedHeads, distance_scores,
 };
 pub use convolution::{Conv1d, Conv2d};
+pub use convolution_weight::ConvolutionWeight;
 pub use decoder_heads::{
     Decoder, DecoderFamily, DecoderHeadConfig, load_causal_lm, load_encoder, load_question_answerer,
     load_sequence_classifier, load_token_classifier,
@@ -74,7 +76,7 @@ pub use heads::{
 };
 pub use kv_cache::{Blind, CachedScope, KvCache};
 pub use layer_types::layer_windows;
-pub use layers::{Embedding, LayerNorm, Linear, Placement, RmsNorm};
+pub use layers::{Embedding, GroupNorm, LayerNorm, Linear, Placement, RmsNorm};
 pub use linear_weight::LinearWeight;
 pub use llama_decoder::{
     GatedMlp, LlamaAttention, LlamaAttentionConfig, LlamaDecoder, LlamaDecoderConfig, LlamaLayerConfig,

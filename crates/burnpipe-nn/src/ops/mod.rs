@@ -16,16 +16,24 @@ use crate::{ActivationLayer, Linear, LinearWeight, Placement};
 mod convolution;
 #[cfg(feature = "flex")]
 mod cpu;
+#[cfg(feature = "flex")]
+mod cpu_images;
 mod distances;
+mod group_norm;
+mod pooling;
 mod rotary;
 
-pub use convolution::{Sliding, conv1d, conv2d};
+pub use convolution::{AfterConvolution, Sliding, conv1d, conv1d_finished, conv2d, conv2d_finished};
 #[cfg(feature = "flex")]
 pub(crate) use cpu::{CpuNumbers, attend_cached, pack, takes as on_cpu};
+#[cfg(feature = "flex")]
+pub(crate) use cpu_images::pack_filters;
 pub use distances::{DistanceScores, Distances};
+pub use group_norm::group_norm;
+pub use pooling::{max_pool2d, mean_of_channels};
 pub use rotary::{RotaryAngles, RotaryPairs, rotary};
 
-/// Whether linear layers there pack their weights, and may hold them in half precision.
+/// Whether linear and convolutional layers there pack their weights, and may hold them in half precision.
 pub(crate) fn packs(placement: &Placement) -> bool {
     #[cfg(feature = "flex")]
     let packs = placement.device == Device::flex() && placement.dtype == DType::F32;

@@ -66,7 +66,7 @@ struct Filler<'a> {
     /// Where in the module we are.
     path: Vec<Step>,
     used: BTreeSet<&'a str>,
-    /// The weight of a linear layer that was just filled: once out of it, it may have been packed.
+    /// The weight of a layer that was just filled: once out of it, it may have been packed.
     filled: Option<&'a StoredTensor>,
     /// The tables filled so far, for other tables that share one, and for layers where nothing is packed.
     tables: BTreeMap<String, Tensor<2>>,
@@ -82,6 +82,8 @@ struct Step {
     in_embedding: bool,
     /// Whether it is the weight of a [`Linear`](crate::Linear).
     is_linear_weight: bool,
+    /// Whether it is the weight of a [`Conv1d`](crate::Conv1d) or a [`Conv2d`](crate::Conv2d).
+    is_filters: bool,
     /// Whether it goes into a variant of an enum, of which checkpoints say nothing.
     is_variant: bool,
 }
@@ -173,6 +175,7 @@ impl ModuleMapper for Filler<'_> {
             name: name.to_string(),
             in_embedding: container_type == "Struct:Embedding",
             is_linear_weight: container_type == "Struct:Linear" && name == "weight",
+            is_filters: matches!(container_type, "Struct:Conv1d" | "Struct:Conv2d") && name == "weight",
             is_variant: container_type.starts_with("Enum:"),
         });
     }
@@ -189,6 +192,7 @@ impl ModuleMapper for Filler<'_> {
         let Some(stored) = self.stored(&key) else { return param };
         let expected = param.lazy_shape().to_vec();
         let is_linear_weight = self.path.last().is_some_and(|step| step.is_linear_weight);
+        let may_be_packed = self.path.last().is_some_and(|step| step.is_linear_weight || step.is_filters);
         // Some checkpoints hold the outputs or inputs of a layer by heads.
         let by_heads = is_linear_weight && joins_to(&stored.shape, &expected);
         if stored.shape != expected && !by_heads {
@@ -197,7 +201,7 @@ impl ModuleMapper for Filler<'_> {
         }
         let purpose = match self.path.last() {
             Some(step) if step.in_embedding => Purpose::Table,
-            Some(step) if step.is_linear_weight && ops::packs(self.placement) => Purpose::Packed,
+            Some(_) if may_be_packed && ops::packs(self.placement) => Purpose::Packed,
             _ => Purpose::Compute,
         };
         let serves = |table: &&Tensor<2>| match purpose {
@@ -213,7 +217,7 @@ impl ModuleMapper for Filler<'_> {
                 if purpose == Purpose::Table && D == 2 {
                     self.tables.insert(key, tensor.clone().reshape([expected[0], expected[1]]));
                 }
-                if self.path.last().is_some_and(|step| step.is_linear_weight) {
+                if may_be_packed {
                     self.filled = Some(stored);
                 }
                 Param::initialized(param.id, tensor)
