@@ -28,6 +28,7 @@ mod gemm;
 mod group_norm;
 mod images;
 mod isa;
+mod memory;
 mod norm;
 mod packed;
 mod pool;

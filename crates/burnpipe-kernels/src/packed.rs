@@ -6,6 +6,7 @@ use rten_simd::ops::BitOps;
 use rten_simd::{Isa, SimdOp};
 
 use crate::isa::dispatch;
+use crate::memory::{Numbers, Plain};
 
 /// Vectors beside each other in a panel.
 pub(crate) const VECTORS: usize = 2;
@@ -38,9 +39,9 @@ pub struct PackedMatrix {
 /// The numbers of a [`PackedMatrix`]. Integers in blocks with scales will stand beside the floats.
 #[derive(Clone, Debug)]
 pub(crate) enum Panels {
-    F32(Vec<f32>),
-    BF16(Vec<u16>),
-    F16(Vec<u16>),
+    F32(Numbers<f32>),
+    BF16(Numbers<u16>),
+    F16(Numbers<u16>),
 }
 
 impl PackedMatrix {
@@ -101,15 +102,10 @@ impl PackedMatrix {
     pub fn scaled(&self, scales: &[f32]) -> Self {
         assert_eq!(scales.len(), self.outputs, "a scale per output");
         let width = self.width;
-        let place = pairs(width);
         let mut panels = match &self.panels {
             Panels::F32(panels) => panels.clone(),
-            Panels::F16(panels) => panels.iter().map(|&bits| f16::from_bits(bits).to_f32()).collect(),
-            Panels::BF16(panels) => {
-                let row = |bits: &[u16]| (0..width).map(|column| bits[place(column)]).collect::<Vec<u16>>();
-                let bits = panels.chunks_exact(width).flat_map(row);
-                bits.map(|bits| bf16::from_bits(bits).to_f32()).collect()
-            }
+            Panels::F16(bits) => in_f32(bits, width, |column| column, |bits| f16::from_bits(bits).to_f32()),
+            Panels::BF16(bits) => in_f32(bits, width, pairs(width), |bits| bf16::from_bits(bits).to_f32()),
         };
         let parts = panels.chunks_mut((width * self.inputs).max(1)).zip(scales.chunks(width));
         for (panel, scales) in parts {
@@ -157,15 +153,29 @@ fn pairs(width: usize) -> impl Fn(usize) -> usize {
     move |column| 2 * (column % half) + usize::from((column >= half) == cfg!(target_endian = "little"))
 }
 
-fn pack<E: Copy + Default + Send + Sync>(
+/// Panels of halves, whose columns are where `place` says, as panels of f32.
+fn in_f32(
+    halves: &[u16],
+    width: usize,
+    place: impl Fn(usize) -> usize,
+    number: impl Fn(u16) -> f32,
+) -> Numbers<f32> {
+    let mut panels = Numbers::zeros(halves.len());
+    for (row, halves) in panels.chunks_exact_mut(width).zip(halves.chunks_exact(width)) {
+        row.iter_mut().enumerate().for_each(|(column, to)| *to = number(halves[place(column)]));
+    }
+    panels
+}
+
+fn pack<E: Plain>(
     weights: &[E],
     outputs: usize,
     inputs: usize,
     width: usize,
     place: impl Fn(usize) -> usize + Sync,
-) -> Vec<E> {
+) -> Numbers<E> {
     assert_eq!(weights.len(), outputs * inputs, "{outputs} x {inputs} weights");
-    let mut panels = vec![E::default(); outputs.div_ceil(width) * width * inputs];
+    let mut panels = Numbers::zeros(outputs.div_ceil(width) * width * inputs);
     if inputs == 0 {
         return panels;
     }
