@@ -6,14 +6,15 @@
 
 use rayon::prelude::*;
 
-use half::{bf16, f16};
-
 use crate::depthwise::DepthwiseFilters;
-use crate::gemm::{Job, Target, run};
+use crate::gemm::{Product, Target, Whole, run};
 use crate::images::Images;
+use crate::isa::dispatch;
+use crate::memory::Numbers;
+use crate::packed::panel_width;
 use crate::tile::Source as _;
 use crate::windows::{Sliding, Windows};
-use crate::{Finish, PackedMatrix};
+use crate::{Finish, Stored};
 
 /// The dimensions of the filters of a convolution; those of one in one dimension have a height of 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,13 +55,17 @@ pub struct PackedFilters {
 
 #[derive(Clone, Debug)]
 enum Form {
-    /// For each group, a row of the window's pixels for every filter.
-    Products(Vec<PackedMatrix>),
+    /// For each group, panels of some filters each: the weights of one number of a window lie side by side.
+    Products {
+        width: usize,
+        groups: Vec<Numbers<f32>>,
+    },
     Depthwise(DepthwiseFilters),
 }
 
 impl PackedFilters {
-    /// Packs filters of `[filters, channels, kernel height, kernel width]`.
+    /// Packs filters of `[filters, channels, kernel height, kernel width]`. They are kept in f32 whatever they were
+    /// stored in: a filter is read once for thousands of windows.
     ///
     /// # Panics
     ///
@@ -70,45 +75,22 @@ impl PackedFilters {
     /// use burnpipe_kernels::{FilterShape, Finish, Images, PackedFilters, Sliding};
     ///
     /// let shape = FilterShape { filters: 1, channels: 1, kernel: [1, 2], groups: 1 };
-    /// let filters = PackedFilters::new(&[1.0, 10.0], shape);
+    /// let filters = PackedFilters::new(&[1.0_f32, 10.0], shape);
     /// let sequence = Images::channels_first(&[1.0, 2.0, 3.0, 4.0], 1, 1, [1, 4]);
     /// let sliding = Sliding { stride: [1, 2], ..Sliding::default() };
     /// assert_eq!(filters.slide(sequence, &sliding, &Finish::default()), [21.0, 43.0]);
     /// ```
-    pub fn new(weights: &[f32], shape: FilterShape) -> Self {
+    pub fn new<N: Stored>(weights: &[N], shape: FilterShape) -> Self {
         shape.check(weights.len());
-        if shape.is_depthwise() {
-            let form = Form::Depthwise(DepthwiseFilters::new(weights, shape.kernel));
-            return Self { shape, form };
-        }
-        Self { shape, form: products(weights, shape, PackedMatrix::new) }
-    }
-
-    /// Packs filters and keeps them in bfloat16; products are still summed in f32.
-    ///
-    /// # Panics
-    ///
-    /// When the number of weights does not fit the shape.
-    pub fn from_bf16(weights: &[bf16], shape: FilterShape) -> Self {
-        if shape.is_depthwise() {
-            // So few weights that their size does not count.
-            return Self::new(&weights.iter().map(|weight| weight.to_f32()).collect::<Vec<f32>>(), shape);
-        }
-        shape.check(weights.len());
-        Self { shape, form: products(weights, shape, PackedMatrix::from_bf16) }
-    }
-
-    /// Packs filters and keeps them in float16; products are still summed in f32.
-    ///
-    /// # Panics
-    ///
-    /// When the number of weights does not fit the shape.
-    pub fn from_f16(weights: &[f16], shape: FilterShape) -> Self {
-        if shape.is_depthwise() {
-            return Self::new(&weights.iter().map(|weight| weight.to_f32()).collect::<Vec<f32>>(), shape);
-        }
-        shape.check(weights.len());
-        Self { shape, form: products(weights, shape, PackedMatrix::from_f16) }
+        let bits = N::bits(weights);
+        let form = if shape.is_depthwise() {
+            Form::Depthwise(DepthwiseFilters::new(|at| N::widen(bits[at]), shape.filters, shape.kernel))
+        } else {
+            let width = panel_width();
+            let group = |group| panels_of_group(|at| N::widen(bits[at]), shape, group, width);
+            Form::Products { width, groups: (0..shape.groups).map(group).collect() }
+        };
+        Self { shape, form }
     }
 
     /// The filters, each multiplied by a number of its own, in f32 however they are stored: a batch norm that follows
@@ -122,11 +104,18 @@ impl PackedFilters {
         assert_eq!(scales.len(), self.shape.filters, "a scale per filter");
         let form = match &self.form {
             Form::Depthwise(filters) => Form::Depthwise(filters.scaled(scales)),
-            Form::Products(weights) => {
+            Form::Products { width, groups } => {
+                let mut groups = groups.clone();
                 let count = self.shape.filters / self.shape.groups;
-                let groups = weights.iter().enumerate();
-                let scaled = groups.map(|(group, weight)| weight.scaled(&scales[group * count..][..count]));
-                Form::Products(scaled.collect())
+                for (panels, scales) in groups.iter_mut().zip(scales.chunks(count.max(1))) {
+                    let panels = panels.chunks_mut((width * self.shape.size()).max(1));
+                    for (panel, scales) in panels.zip(scales.chunks(*width)) {
+                        for row in panel.chunks_exact_mut(*width) {
+                            row.iter_mut().zip(scales).for_each(|(weight, scale)| *weight *= scale);
+                        }
+                    }
+                }
+                Form::Products { width: *width, groups }
             }
         };
         Self { shape: self.shape, form }
@@ -165,7 +154,30 @@ impl PackedFilters {
                     target,
                 );
             }
-            Form::Products(weights) => multiply(weights, images, windows, kernel, sliding, finish, target),
+            Form::Products { width, groups } => {
+                let arranged = images.arranged(groups.len(), sliding.padding);
+                let count = filters / groups.len();
+                let jobs = groups.iter().enumerate().map(|(group, panels)| {
+                    let first = group * count;
+                    GroupJob {
+                        source: Windows::new(&arranged, (group, images.batch), windows, kernel, sliding),
+                        panels,
+                        width: *width,
+                        // SAFETY: the group's columns lie inside the rows of the result.
+                        target: Target {
+                            start: unsafe { target.start.add(first) },
+                            columns: count,
+                            ..target
+                        },
+                        finish: Finish {
+                            bias: finish.bias.map(|bias| &bias[first..first + count]),
+                            residual: finish.residual.map(|residual| &residual[first..]),
+                            ..*finish
+                        },
+                    }
+                });
+                run(&jobs.collect::<Vec<GroupJob<'_>>>(), images.batch * windows[0] * windows[1]);
+            }
         }
         // SAFETY: both have written every number.
         unsafe { result.set_len(length) };
@@ -173,61 +185,64 @@ impl PackedFilters {
     }
 }
 
-/// A weight for every group, its numbers in the order of a window with channels last.
-fn products<E: Copy + Default + Send + Sync>(
-    weights: &[E],
+/// Lays the filters of a group beside each other, their numbers in the order of a window with channels last.
+fn panels_of_group(
+    weight: impl Fn(usize) -> f32 + Sync,
     shape: FilterShape,
-    pack: impl Fn(&[E], usize, usize) -> PackedMatrix,
-) -> Form {
+    group: usize,
+    width: usize,
+) -> Numbers<f32> {
     let (size, area) = (shape.size(), shape.kernel[0] * shape.kernel[1]);
     let count = shape.filters / shape.groups;
-    let mut turned = vec![E::default(); weights.len()];
-    turned.par_chunks_mut(size.max(1)).zip(weights.par_chunks(size.max(1))).for_each(|(to, filter)| {
-        for (channel, plane) in filter.chunks(area.max(1)).enumerate() {
-            for (pixel, &weight) in plane.iter().enumerate() {
-                to[pixel * shape.channels + channel] = weight;
+    let mut panels = Numbers::zeros(count.div_ceil(width) * width * size);
+    panels.par_chunks_mut((width * size).max(1)).enumerate().for_each(|(number, panel)| {
+        for (column, filter) in (number * width..count.min((number + 1) * width)).enumerate() {
+            let start = (group * count + filter) * size;
+            for at in 0..size {
+                let (channel, pixel) = (at / area, at % area);
+                panel[(pixel * shape.channels + channel) * width + column] = weight(start + at);
             }
         }
     });
-    let groups = (0..shape.groups).map(|group| {
-        let filters = &turned[group * count * size..(group + 1) * count * size];
-        pack(filters, count, size)
-    });
-    Form::Products(groups.collect())
+    panels
 }
 
-/// The products of all groups.
-fn multiply(
-    weights: &[PackedMatrix],
-    images: Images<'_>,
-    windows: [usize; 2],
-    kernel: [usize; 2],
-    sliding: &Sliding,
-    finish: &Finish<'_>,
+/// The product of a group's windows and filters.
+struct GroupJob<'a> {
+    source: Windows<'a>,
+    panels: &'a [f32],
+    /// Filters of a panel.
+    width: usize,
     target: Target,
-) {
-    let arranged = images.arranged(weights.len(), sliding.padding);
-    let count = target.columns / weights.len();
-    let jobs = weights.iter().enumerate().map(|(group, weight)| {
-        let first = group * count;
-        Job {
-            source: Windows::new(&arranged, (group, images.batch), windows, kernel, sliding),
-            weight,
-            // SAFETY: the group's columns lie inside the rows of the result.
-            target: Target { start: unsafe { target.start.add(first) }, columns: count, ..target },
-            finish: Finish {
-                bias: finish.bias.map(|bias| &bias[first..first + count]),
-                residual: finish.residual.map(|residual| &residual[first..]),
-                ..*finish
-            },
-        }
-    });
-    let jobs: Vec<Job<'_, Windows<'_>>> = jobs.collect();
-    run(&jobs, jobs.first().map_or(0, |job| job.source.count()));
+    finish: Finish<'a>,
+}
+
+impl Whole for GroupJob<'_> {
+    fn panels(&self) -> usize {
+        self.target.columns.div_ceil(self.width)
+    }
+
+    fn work(&self) -> usize {
+        self.source.depth() * self.target.columns
+    }
+
+    fn part(&self, rows: (usize, usize), panel_range: (usize, usize)) {
+        dispatch(Product {
+            source: self.source,
+            panels: self.panels,
+            panel_stride: self.source.depth() * self.width,
+            row_stride: self.width,
+            target: self.target,
+            finish: self.finish,
+            rows,
+            panel_range,
+        });
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use half::bf16;
     use proptest::prelude::*;
 
     use super::*;
@@ -269,11 +284,8 @@ mod tests {
         let layouts = [images, Images::channels_last(&turned, batch, channels, size)];
         let brain: Vec<bf16> =
             numbers(shape.filters * shape.size(), 2).iter().map(|&weight| bf16::from_f32(weight)).collect();
-        // Numbers that every type has.
         let weights: Vec<f32> = brain.iter().map(|weight| weight.to_f32()).collect();
-        let half: Vec<f16> = weights.iter().map(|&weight| f16::from_f32(weight)).collect();
-        let weights: Vec<f32> = half.iter().map(|weight| weight.to_f32()).collect();
-        let packed = [PackedFilters::new(&weights, shape), PackedFilters::from_f16(&half, shape)];
+        let packed = [PackedFilters::new(&weights, shape), PackedFilters::new(&brain, shape)];
         let sums = by_loops(&images, &weights, shape, &sliding);
         let (bias, residual) = (numbers(shape.filters, 3), numbers(sums.len(), 4));
         let finish = Finish {

@@ -23,11 +23,10 @@ pub(crate) struct DepthwiseFilters {
 }
 
 impl DepthwiseFilters {
-    /// Packs `[channels, kernel height, kernel width]`.
-    pub(crate) fn new(filters: &[f32], kernel: [usize; 2]) -> Self {
+    /// Packs `[channels, kernel height, kernel width]`, each number by its place.
+    pub(crate) fn new(weight: impl Fn(usize) -> f32, channels: usize, kernel: [usize; 2]) -> Self {
         let area = kernel[0] * kernel[1];
-        let channels = filters.len().checked_div(area).unwrap_or(0);
-        let weights = (0..area * channels).map(|at| filters[at % channels * area + at / channels]).collect();
+        let weights = (0..area * channels).map(|at| weight(at % channels * area + at / channels)).collect();
         Self { weights, kernel, channels }
     }
 
@@ -103,6 +102,11 @@ impl SimdOp for Row<'_> {
                     let count = lanes.min(channels - channel);
                     self.tile::<I, 1>(isa, channel, (first, end - first), count);
                 }
+            }
+            if !self.finish.is_empty() {
+                let channels = (channel, channels.min(channel + VECTORS * lanes));
+                // SAFETY: the tiles have written these channels of the row's windows, which are this row's alone.
+                unsafe { self.finish.apply(self.target, (self.row, self.row + self.right), channels) };
             }
         }
     }
@@ -196,19 +200,8 @@ impl Row<'_> {
             for (vector, sum) in sums.into_iter().enumerate() {
                 let channel = channel + vector * ops.len();
                 let at = (self.row + first + window) * self.target.stride + channel;
-                let Finish { bias, residual, .. } = self.finish;
-                // SAFETY: there is a bias for each of these channels, and a residual for each result. The channels lie
-                // inside the result, and are this row's alone.
+                // SAFETY: the channels lie inside the result, and are this row's alone.
                 unsafe {
-                    let bias = bias.map(
-                        #[inline(always)]
-                        |bias| load(isa, bias.as_ptr().add(channel), mask),
-                    );
-                    let residual = residual.map(
-                        #[inline(always)]
-                        |residual| load(isa, residual.as_ptr().add(at), mask),
-                    );
-                    let sum = self.finish.apply(isa, sum, bias, residual);
                     let to = self.target.start.add(at);
                     match mask {
                         None => ops.store_ptr(sum, to),

@@ -52,39 +52,6 @@ pub struct Finish<'a> {
     pub activation_of_sum: Option<Activation>,
 }
 
-impl Finish<'_> {
-    /// Whether there is nothing to do.
-    fn is_empty(&self) -> bool {
-        let Self { bias, activation, residual, activation_of_sum } = self;
-        bias.is_none() && activation.is_none() && residual.is_none() && activation_of_sum.is_none()
-    }
-
-    /// Finishes a vector of results with its part of the bias and of the residual.
-    #[inline(always)]
-    pub(crate) fn apply<I: Isa>(
-        &self,
-        isa: I,
-        mut x: I::F32,
-        bias: Option<I::F32>,
-        residual: Option<I::F32>,
-    ) -> I::F32 {
-        let ops = isa.f32();
-        if let Some(bias) = bias {
-            x = ops.add(x, bias);
-        }
-        if let Some(activation) = self.activation {
-            x = activation.apply_simd(isa, x);
-        }
-        if let Some(residual) = residual {
-            x = ops.add(x, residual);
-        }
-        if let Some(activation) = self.activation_of_sum {
-            x = activation.apply_simd(isa, x);
-        }
-        x
-    }
-}
-
 impl PackedMatrix {
     /// `rows . weight^T`, finished: `[rows, outputs]` of `[rows, inputs]`.
     ///
@@ -134,7 +101,7 @@ pub fn multiply_each<const N: usize>(
         target: Target { start: result.as_mut_ptr(), stride: weight.outputs(), columns: weight.outputs() },
         finish: *finish,
     });
-    let jobs: [Job<'_, _>; N] =
+    let jobs: [Job<'_>; N] =
         std::array::from_fn(|_| jobs.next().unwrap_or_else(|| unreachable!("N weights")));
     run(&jobs, count);
     for (result, (weight, _)) in results.iter_mut().zip(weights) {
@@ -144,20 +111,34 @@ pub fn multiply_each<const N: usize>(
     results
 }
 
-/// A whole product.
-pub(crate) struct Job<'a, S> {
-    pub(crate) source: S,
-    pub(crate) weight: &'a PackedMatrix,
-    pub(crate) target: Target,
-    pub(crate) finish: Finish<'a>,
+/// A whole product, to be cut into parts.
+pub(crate) trait Whole: Sync {
+    fn panels(&self) -> usize;
+
+    /// Multiplications of a row.
+    fn work(&self) -> usize;
+
+    /// Computes some rows of some panels, each from one to another.
+    fn part(&self, rows: (usize, usize), panels: (usize, usize));
 }
 
-impl<S: Source> Job<'_, S> {
+/// The product of rows and a weight.
+struct Job<'a> {
+    source: Rows<'a>,
+    weight: &'a PackedMatrix,
+    target: Target,
+    finish: Finish<'a>,
+}
+
+impl Whole for Job<'_> {
     fn panels(&self) -> usize {
         self.weight.outputs().div_ceil(self.weight.width)
     }
 
-    /// Computes some rows of some panels.
+    fn work(&self) -> usize {
+        self.source.depth * self.weight.outputs()
+    }
+
     fn part(&self, rows: (usize, usize), panels: (usize, usize)) {
         match &self.weight.panels {
             Panels::F32(numbers) => self.part_of(numbers, rows, panels),
@@ -165,12 +146,14 @@ impl<S: Source> Job<'_, S> {
             Panels::F16(bits) => self.part_of(as_f16(bits), rows, panels),
         }
     }
+}
 
+impl Job<'_> {
     fn part_of<W: Weight>(&self, panels: &[W], rows: (usize, usize), panel_range: (usize, usize)) {
         dispatch(Product {
             source: self.source,
             panels,
-            panel_stride: self.source.depth() * self.weight.width,
+            panel_stride: self.source.depth * self.weight.width,
             row_stride: self.weight.width,
             target: self.target,
             finish: self.finish,
@@ -181,15 +164,15 @@ impl<S: Source> Job<'_, S> {
 }
 
 /// Computes products of as many rows each, cut into parts for the threads.
-pub(crate) fn run<S: Source>(jobs: &[Job<'_, S>], count: usize) {
+pub(crate) fn run(jobs: &[impl Whole], count: usize) {
     let threads = rayon::current_num_threads();
-    let work: usize = jobs.iter().map(|job| count * job.source.depth() * job.weight.outputs()).sum();
+    let work: usize = jobs.iter().map(|job| count * job.work()).sum();
     if threads == 1 || work <= SERIAL {
         return jobs.iter().for_each(|job| job.part((0, count), (0, job.panels())));
     }
     let row_parts = count.div_ceil(ROWS);
     let least = (PARTS * threads).div_ceil(row_parts * jobs.len());
-    let most = jobs.iter().map(Job::panels).max().unwrap_or(1);
+    let most = jobs.iter().map(Whole::panels).max().unwrap_or(1);
     let column_parts = least.max(work / PART / (row_parts * jobs.len())).min(most);
     let parts = row_parts * column_parts;
     (0..jobs.len() * parts).into_par_iter().for_each(|index| {
@@ -351,25 +334,78 @@ impl<W: Weight, S: Source> Product<'_, W, S> {
         if self.finish.is_empty() {
             return;
         }
+        let width = VECTORS * isa.f32().len();
+        let columns = (panel * width, self.target.columns.min((panel + 1) * width));
+        // SAFETY: rows and columns lie inside the target, were written by `tile` and belong to this part.
+        unsafe { self.finish.apply(self.target, (from, to), columns) };
+    }
+}
+
+impl Finish<'_> {
+    /// Whether there is nothing to do.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { bias, activation, residual, activation_of_sum } = self;
+        bias.is_none() && activation.is_none() && residual.is_none() && activation_of_sum.is_none()
+    }
+
+    /// Finishes some rows and columns of a target, each from one to another. The residual lies as the target does.
+    ///
+    /// # Safety
+    ///
+    /// They are there, initialised, and nobody else's.
+    pub(crate) unsafe fn apply(&self, target: Target, rows: (usize, usize), columns: (usize, usize)) {
+        let Self { bias, activation, residual, activation_of_sum } = *self;
+        let pass = |bias, residual, activation| {
+            dispatch(FinishPass { target, rows, columns, bias, residual, activation });
+        };
+        if activation.is_none() {
+            return pass(bias, residual, activation_of_sum);
+        }
+        pass(bias, None, activation);
+        if residual.is_some() || activation_of_sum.is_some() {
+            pass(None, residual, activation_of_sum);
+        }
+    }
+}
+
+/// Adds a bias and a residual to a tile, and applies an activation to the sums: what is done to all products, whatever
+/// they are of, and therefore compiled once.
+struct FinishPass<'a> {
+    target: Target,
+    rows: (usize, usize),
+    columns: (usize, usize),
+    bias: Option<&'a [f32]>,
+    residual: Option<&'a [f32]>,
+    activation: Option<Activation>,
+}
+
+impl SimdOp for FinishPass<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
         let ops = isa.f32();
-        let width = VECTORS * ops.len();
-        let (start, end) = (panel * width, self.target.columns.min((panel + 1) * width));
+        let (start, end) = self.columns;
         for column in (start..end).step_by(ops.len()) {
             let count = ops.len().min(end - column);
-            let bias = self.finish.bias.map(
+            let bias = self.bias.map(
                 #[inline(always)]
                 |bias| load_some(isa, &bias[column..], count),
             );
-            for row in from..to {
+            for row in self.rows.0..self.rows.1 {
                 let at = row * self.target.stride + column;
-                // SAFETY: `count` columns from here lie inside the target, were written by `tile` and
-                // belong to this part.
+                // SAFETY: the promise of whoever made the pass.
                 let values = unsafe { std::slice::from_raw_parts_mut(self.target.start.add(at), count) };
-                let residual = self.finish.residual.map(
-                    #[inline(always)]
-                    |residual| load_some(isa, &residual[at..], count),
-                );
-                let x = self.finish.apply(isa, load_some(isa, values, count), bias, residual);
+                let mut x = load_some(isa, values, count);
+                if let Some(bias) = bias {
+                    x = ops.add(x, bias);
+                }
+                if let Some(residual) = self.residual {
+                    x = ops.add(x, load_some(isa, &residual[at..], count));
+                }
+                if let Some(activation) = self.activation {
+                    x = activation.apply_simd(isa, x);
+                }
                 if count == ops.len() {
                     ops.store(x, values);
                 } else {
@@ -406,12 +442,9 @@ mod tests {
             (weights.clone(), PackedMatrix::new(&weights, outputs, inputs)),
             (
                 brain.iter().map(|weight| weight.to_f32()).collect(),
-                PackedMatrix::from_bf16(&brain, outputs, inputs),
+                PackedMatrix::new(&brain, outputs, inputs),
             ),
-            (
-                half.iter().map(|weight| weight.to_f32()).collect(),
-                PackedMatrix::from_f16(&half, outputs, inputs),
-            ),
+            (half.iter().map(|weight| weight.to_f32()).collect(), PackedMatrix::new(&half, outputs, inputs)),
         ];
         for (weights, packed) in stored {
             let finish =

@@ -46,7 +46,7 @@ pub use gemm::{Finish, multiply_each};
 pub use group_norm::GroupNorm;
 pub use images::Images;
 pub use norm::{Norm, softmax};
-pub use packed::PackedMatrix;
+pub use packed::{PackedMatrix, Packing, PackingOrder, Stored};
 pub use pool::{max_pool, mean_of_pixels};
 pub use rotary::{RotaryPairs, rotate};
 pub use rows::{gather, mean_of_rows};

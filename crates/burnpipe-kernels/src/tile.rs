@@ -146,7 +146,7 @@ impl Weight for f32 {
     }
 }
 
-/// bfloat16: the upper half of an f32. Panels hold them in [`pairs`](crate::packed::pairs), each an f32 in size.
+/// bfloat16: the upper half of an f32. Panels hold them in pairs, each an f32 in size.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 pub(crate) struct Brain(u16);

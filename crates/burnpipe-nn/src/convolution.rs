@@ -33,16 +33,10 @@ impl Conv1d {
         Self { weight, bias, sliding }
     }
 
-    /// A layer of filters that are there already, `[filters, channels / groups, kernel]`: a model computed them from
-    /// several weights of its checkpoint.
-    pub fn filled(
-        weight: Tensor<3>,
-        bias: Option<Tensor<1>>,
-        sliding: Sliding<1>,
-        placement: &Placement,
-    ) -> Self {
-        let bias = bias.map(|bias| Param::initialized(ParamId::new(), bias));
-        Self { weight: ConvolutionWeight::filled(weight, sliding.groups, placement), bias, sliding }
+    /// A layer of numbers that are there already, for models that compute its weight, `[filters, channels / groups,
+    /// kernel]`, from several of a checkpoint.
+    pub fn filled(weight: Tensor<3>, bias: Option<Param<Tensor<1>>>, sliding: Sliding<1>) -> Self {
+        Self { weight: ConvolutionWeight::filled(weight, sliding.groups), bias, sliding }
     }
 
     /// # Shapes
@@ -163,7 +157,7 @@ mod tests {
         let sliding = Sliding { stride: [2, 1], padding: [1, 2], dilation: [1, 2], groups: 2 };
         let (weight, bias) = (tensor([6, 2, 3, 2], 1), tensor([6], 2));
         let layer = Conv2d {
-            weight: ConvolutionWeight::filled(weight.clone(), 2, &PLACEMENT()),
+            weight: ConvolutionWeight::filled(weight.clone(), 2),
             bias: Some(Param::initialized(ParamId::new(), bias.clone())),
             sliding,
         };
@@ -190,7 +184,7 @@ mod tests {
         let (with, without) = (layer(Activation::Tanh), layer(Activation::Mish));
         let weight = tensor([5, 3, 3, 3], 1);
         let conv = Conv2d {
-            weight: ConvolutionWeight::filled(weight.clone(), 1, &PLACEMENT()),
+            weight: ConvolutionWeight::filled(weight.clone(), 1),
             bias: Some(Param::initialized(ParamId::new(), tensor([5], 2))),
             sliding: Sliding::default(),
         };
@@ -215,7 +209,8 @@ mod tests {
     fn sequences_are_images_of_height_one() {
         let sliding = Sliding { stride: [2], padding: [2], dilation: [1], groups: 1 };
         let (weight, bias) = (tensor([6, 4, 3], 1), tensor([6], 2));
-        let layer = Conv1d::filled(weight.clone(), Some(bias.clone()), sliding, &PLACEMENT());
+        let layer =
+            Conv1d::filled(weight.clone(), Some(Param::initialized(ParamId::new(), bias.clone())), sliding);
         for x in [tensor([2, 4, 9], 3), tensor([2, 9, 4], 3).swap_dims(1, 2)] {
             let options = burn::tensor::ops::ConvOptions::from(sliding);
             let expected =

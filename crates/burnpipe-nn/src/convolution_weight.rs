@@ -38,9 +38,10 @@ impl<const D: usize> ConvolutionWeight<D> {
     }
 
     /// Filters of numbers that are there already, for models that compute them from several of a checkpoint.
-    pub fn filled(weight: Tensor<D>, groups: usize, placement: &Placement) -> Self {
+    pub fn filled(weight: Tensor<D>, groups: usize) -> Self {
+        let placement = Placement { device: weight.device(), dtype: weight.dtype() };
         let parameter = Param::initialized(ParamId::new(), weight);
-        Self::Plain { parameter, groups, packs: ops::packs(placement) }.settled()
+        Self::Plain { parameter, groups, packs: ops::packs(&placement) }.settled()
     }
 
     /// The filters, each multiplied by a number of its own: `scales` are `[filters]`, in f32.

@@ -3,12 +3,13 @@
 use burn::tensor::{DType, Device, Tensor};
 use burn_flex::FlexTensor;
 use burnpipe_kernels::{FilterShape, Finish, GroupNorm, Images, PackedFilters, Sliding};
+use half::{bf16, f16};
 
 use super::AfterConvolution;
 use super::cpu::{contiguous, from_start, in_place, numbers, primitive, tensor};
 use crate::ActivationLayer;
 
-/// Packs filters that lie on the CPU, in the type that they are stored in.
+/// Packs filters that lie on the CPU.
 pub(crate) fn pack_filters<const D: usize>(weight: &Tensor<D>, groups: usize) -> Option<PackedFilters> {
     if weight.device() != Device::flex() {
         return None;
@@ -24,9 +25,9 @@ pub(crate) fn pack_filters<const D: usize>(weight: &Tensor<D>, groups: usize) ->
     let start = weight.layout().start_offset();
     let range = start..start + weight.layout().num_elements();
     match weight.dtype() {
-        DType::F32 => Some(PackedFilters::new(&weight.storage()[range], shape)),
-        DType::F16 => Some(PackedFilters::from_f16(&weight.storage()[range], shape)),
-        DType::BF16 => Some(PackedFilters::from_bf16(&weight.storage()[range], shape)),
+        DType::F32 => Some(PackedFilters::new(&weight.storage::<f32>()[range], shape)),
+        DType::F16 => Some(PackedFilters::new(&weight.storage::<f16>()[range], shape)),
+        DType::BF16 => Some(PackedFilters::new(&weight.storage::<bf16>()[range], shape)),
         _ => None,
     }
 }
@@ -75,32 +76,19 @@ pub(super) fn mean_of_channels(x: Tensor<4>) -> Tensor<2> {
     tensor(burnpipe_kernels::mean_of_pixels(images), [images.batch, images.channels])
 }
 
-pub(super) fn group_norm<const D: usize>(
-    x: Tensor<D>,
-    (groups, epsilon): (usize, f64),
+/// Every channel over its length.
+pub(super) fn channel_norm(
+    x: Tensor<3>,
     gamma: Tensor<1>,
     beta: Tensor<1>,
+    epsilon: f64,
     activation: Option<burnpipe_kernels::Activation>,
-) -> Tensor<D> {
-    let batch = x.dims()[0];
+) -> Tensor<3> {
+    let [batch, channels, _] = x.dims();
     let (gamma, beta) = (contiguous(primitive(gamma)), contiguous(primitive(beta)));
-    let norm = GroupNorm {
-        groups,
-        gamma: numbers(&gamma),
-        beta: numbers(&beta),
-        epsilon: epsilon as f32,
-        activation,
-    };
-    let normed = in_place(channels_last(x), |values| norm.apply(values, batch));
-    normed.permute(axes(|at| {
-        if at == 1 {
-            D - 1
-        } else if at > 1 {
-            at - 1
-        } else {
-            0
-        }
-    }))
+    let (gamma, beta) = (numbers(&gamma), numbers(&beta));
+    let norm = GroupNorm { groups: channels, gamma, beta, epsilon: epsilon as f32, activation };
+    in_place(x.swap_dims(1, 2), |values| norm.apply(values, batch)).swap_dims(1, 2)
 }
 
 /// A view with the channels, dimension 1, after all others.
