@@ -25,6 +25,7 @@ mod activation;
 mod alibi;
 mod bert_encoder;
 mod convolution;
+mod convolution_weight;
 mod decoder_heads;
 mod head_size;
 mod heads;
@@ -63,6 +64,7 @@ pub use bert_encoder::{
     BertEncoder, BertEncoderConfig, BertLayer, PositionEmbedding, PrunedHeads, distance_scores,
 };
 pub use convolution::{Conv1d, Conv2d};
+pub use convolution_weight::ConvolutionWeight;
 pub use decoder_heads::{
     Decoder, DecoderFamily, DecoderHeadConfig, load_causal_lm, load_encoder, load_question_answerer,
     load_sequence_classifier, load_token_classifier,
