@@ -20,8 +20,11 @@ mod bart;
 mod bert;
 mod bloom;
 mod camembert;
+mod convnext;
 mod deberta;
 mod deberta_v2;
+mod deit;
+mod dinov2;
 mod distilbert;
 mod electra;
 mod falcon;
@@ -45,11 +48,13 @@ mod phi;
 mod phi3;
 mod qwen2;
 mod qwen3;
+mod resnet;
 mod roberta;
 mod smollm3;
 mod stablelm;
 mod starcoder2;
 mod tapas;
+mod vit;
 mod xlm_roberta;
 mod xlnet;
 
@@ -62,8 +67,11 @@ pub const ARCHITECTURES: &[Architecture] = &[
     bert::ARCHITECTURE,
     bloom::ARCHITECTURE,
     camembert::ARCHITECTURE,
+    convnext::ARCHITECTURE,
     deberta::ARCHITECTURE,
     deberta_v2::ARCHITECTURE,
+    deit::ARCHITECTURE,
+    dinov2::ARCHITECTURE,
     distilbert::ARCHITECTURE,
     electra::ARCHITECTURE,
     falcon::ARCHITECTURE,
@@ -87,11 +95,13 @@ pub const ARCHITECTURES: &[Architecture] = &[
     phi3::ARCHITECTURE,
     qwen2::ARCHITECTURE,
     qwen3::ARCHITECTURE,
+    resnet::ARCHITECTURE,
     roberta::ARCHITECTURE,
     smollm3::ARCHITECTURE,
     stablelm::ARCHITECTURE,
     starcoder2::ARCHITECTURE,
     tapas::ARCHITECTURE,
+    vit::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,
     xlnet::ARCHITECTURE,
 ];

@@ -1,7 +1,7 @@
 //! Convolutional layers: parameters by their checkpoint names.
 
-use burn::module::{Module, Param};
-use burn::tensor::Tensor;
+use burn::module::{Module, Param, ParamId};
+use burn::tensor::{FloatDType, Tensor};
 
 use crate::{Placement, ops, ops::Sliding};
 
@@ -72,5 +72,24 @@ impl Conv2d {
     /// - result: `[batch, filters, new height, new width]`
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         ops::conv2d(x, self.weight.val(), self.bias.as_ref().map(Param::val), self.sliding)
+    }
+
+    /// The layer with its results scaled and shifted per filter, as one layer. `scale` and `shift` are `[filters]`, in
+    /// f32.
+    #[must_use]
+    pub fn scaled(&self, scale: Tensor<1>, shift: Tensor<1>) -> Self {
+        let weight = self.weight.val();
+        let dtype = weight.dtype();
+        let [filters, ..] = weight.dims();
+        let weight = weight.cast(FloatDType::F32) * scale.clone().reshape([filters, 1, 1, 1]);
+        let bias = match &self.bias {
+            Some(bias) => bias.val().cast(FloatDType::F32) * scale + shift,
+            None => shift,
+        };
+        Self {
+            weight: Param::initialized(ParamId::new(), weight.cast(dtype)),
+            bias: Some(Param::initialized(ParamId::new(), bias.cast(dtype))),
+            sliding: self.sliding,
+        }
     }
 }

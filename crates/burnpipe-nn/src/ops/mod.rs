@@ -17,12 +17,14 @@ mod convolution;
 #[cfg(feature = "flex")]
 mod cpu;
 mod distances;
+mod pooling;
 mod rotary;
 
 pub use convolution::{Sliding, conv1d, conv2d};
 #[cfg(feature = "flex")]
 pub(crate) use cpu::{CpuNumbers, attend_cached, pack, takes as on_cpu};
 pub use distances::{DistanceScores, Distances};
+pub use pooling::{max_pool2d, mean_of_channels};
 pub use rotary::{RotaryAngles, RotaryPairs, rotary};
 
 /// Whether linear layers there pack their weights, and may hold them in half precision.
