@@ -33,7 +33,7 @@ pub use question_answering::{
     Answer, QuestionAnswering, QuestionAnsweringFeatures, QuestionAnsweringInput, QuestionAnsweringOptions,
     QuestionAnsweringRaw,
 };
-pub use table::{LoadTask, TASKS, TaskContext, TaskRecord, find};
+pub use table::{InputKind, LoadTask, TASKS, TaskContext, TaskRecord, find};
 pub use table_question_answering::{
     TableAnswer, TableQuestionAnswering, TableQuestionAnsweringFeatures, TableQuestionAnsweringOptions,
     TableQuestionAnsweringRaw, TableQuestions,
