@@ -31,13 +31,14 @@ import numpy as np
 import torch
 import transformers
 from transformers import AutoConfig, pipeline
+from transformers.image_utils import load_image
 from transformers.modeling_utils import no_init_weights
 
 import tokenizer_files
 import weights
-from cases import Case
+from cases import PICTURES, Case
 from checkpoints import CHECKPOINTS, Checkpoint
-from table import FEATURES, GENERATION, MASKS, QUESTIONS, TABLES, TEXTS, TOKENS, ZERO_SHOT
+from table import FEATURES, GENERATION, IMAGE_FEATURES, IMAGES, MASKS, QUESTIONS, TABLES, TEXTS, TOKENS, ZERO_SHOT
 from corpus import MIXED, UNICODE
 
 VERSION = "4.56.2"
@@ -45,6 +46,8 @@ HERE = Path(__file__).resolve().parent
 HEADS = {
     FEATURES: "",
     GENERATION: "CausalLM",
+    IMAGE_FEATURES: "",
+    IMAGES: "ImageClassification",
     MASKS: "MaskedLM",
     QUESTIONS: "QuestionAnswering",
     TABLES: "TableQuestionAnswering",
@@ -60,8 +63,9 @@ UNWRAPPING = (MASKS, QUESTIONS, TABLES)
 def make_config(spec: Checkpoint, tokenizer: Any) -> Any:
     """The config object: the tokenizer's sizes and ids, then what the table says."""
     values = dict(spec.config)
-    values.setdefault("vocab_size", len(tokenizer))
-    values.setdefault("pad_token_id", tokenizer.pad_token_id)
+    if tokenizer is not None:
+        values.setdefault("vocab_size", len(tokenizer))
+        values.setdefault("pad_token_id", tokenizer.pad_token_id)
     if spec.decoder:
         values.setdefault("bos_token_id", tokenizer.bos_token_id)
         values.setdefault("eos_token_id", tokenizer.eos_token_id)
@@ -86,9 +90,9 @@ def make_model(spec: Checkpoint, config: Any, tokenizer: Any) -> Any:
     head = HEADS[spec.task] if spec.head is None else spec.head
     automatic = getattr(transformers, f"AutoModelFor{head}" if head else "AutoModel")
     model_class = automatic._model_mapping[type(config)]
-    # Some configs stand for several classes of the same head: the first is what pipelines load.
+    # Some configs stand for several classes of the same head: the first is what pipelines load, unless the table says.
     if isinstance(model_class, (list, tuple)):
-        model_class = model_class[0]
+        model_class = next((each for each in model_class if each.__name__ == spec.model_class), model_class[0])
     torch.manual_seed(spec.seed)
     # Some decoders cannot give first values to norms without a bias: none are needed.
     with no_init_weights() if spec.decoder else contextlib.nullcontext():
@@ -96,6 +100,11 @@ def make_model(spec: Checkpoint, config: Any, tokenizer: Any) -> Any:
     if spec.decoder:
         model.tie_weights()
         weights.reinitialise_decoder(model, spec.seed, spec.std, spec.head_std, spec.embedding_std, spec.quiet)
+    elif spec.processor is not None:
+        weights.reinitialise_by_fan_in(model, spec.seed, spec.std, spec.head_std)
+        if spec.task == IMAGES:
+            weights.calibrate(model, [spec.processor(load_image(find_media(path)), return_tensors="pt") for path in PICTURES], spec.spread)
+        return model
     else:
         weights.reinitialise(model, spec.seed, spec.std, spec.head_std, spec.inner_std or spec.std)
     if spec.head is None and spec.task not in (FEATURES, GENERATION, MASKS, TABLES):
@@ -108,11 +117,15 @@ def write_checkpoint(spec: Checkpoint, folder: Path) -> None:
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
-    with tempfile.TemporaryDirectory() as scratch:
-        tokenizer = make_tokenizer(spec, Path(scratch))
-        tokenizer.save_pretrained(folder)
-        for file in SLOW_FILES:
-            (folder / file).unlink(missing_ok=True)
+    tokenizer = None
+    if spec.processor is not None:
+        spec.processor.save_pretrained(folder)
+    else:
+        with tempfile.TemporaryDirectory() as scratch:
+            tokenizer = make_tokenizer(spec, Path(scratch))
+            tokenizer.save_pretrained(folder)
+            for file in SLOW_FILES:
+                (folder / file).unlink(missing_ok=True)
     config = make_config(spec, tokenizer)
     model = make_model(spec, config, tokenizer)
     model.save_pretrained(folder, safe_serialization=True)
@@ -267,7 +280,7 @@ def generate(spec: Checkpoint, root: Path) -> None:
     folder = root / "models" / spec.name
     write_checkpoint(spec, folder)
     pipe = answering(spec, folder)
-    digits = 7 if spec.task == FEATURES else 9  # 9 are enough for every f32
+    digits = 7 if spec.task in (FEATURES, IMAGE_FEATURES) else 9  # 9 are enough for every f32
     entries = answers(pipe, spec.cases, digits, spec.name)
     header = {
         "task": spec.task,

@@ -10,6 +10,8 @@ from cases import Case
 
 FEATURES = "feature-extraction"
 GENERATION = "text-generation"
+IMAGES = "image-classification"
+IMAGE_FEATURES = "image-feature-extraction"
 MASKS = "fill-mask"
 QUESTIONS = "question-answering"
 TABLES = "table-question-answering"
@@ -32,7 +34,9 @@ class Checkpoint:
     tokenizer: dict[str, Any] = field(default_factory=dict)  # options of the builder in tokenizer_files.py
     labels: list[str] | None = None
     head: str | None = None  # another head than the task's, e.g. "MaskedLM"
+    model_class: str | None = None  # which of several classes of that head
     make_tokenizer: Callable[..., Any] | None = None  # (scratch folder, **tokenizer); else by model_type
+    processor: Any | None = None  # the image processor of a model of images, which has no tokenizer
     answer: Callable[[Path], Any] | None = None  # makes what answers, of the folder; else the task's pipeline
     seed: int = 0
     std: float = 0.25
@@ -67,6 +71,7 @@ SEEDS: dict[str, int] = {
     "modernbert-questions": 2,
     "bert-questions": 5,
     "phi3-zero-shot": 2,
+    "resnet-images": 2,
     "roberta-ner": 164,
     "roberta-ner-no-prefix-space": 6,
     "roberta-ner-decoder": 2,
@@ -95,6 +100,12 @@ def add(name: str, task: str, cases: list[Case], *, model_type: str | None = Non
 def decoder(name: str, task: str, cases: list[Case], **fields: Any) -> None:
     """A line of the table for a language model."""
     add(name, task, cases, **{"decoder": True, "std": 0.45, "head_std": 0.5, **fields})
+
+
+def image(name: str, task: str, cases: list[Case], **fields: Any) -> None:
+    """A line of the table for a model of images."""
+    model_type = name.partition("-image")[0]
+    add(name, task, cases, **{"model_type": model_type, "std": 1.0, "head_std": 0.5, **fields})
 
 
 def like(other: str, name: str, cases: list[Case], *rewrite: Callable[[Path], None], **fields: Any) -> None:
