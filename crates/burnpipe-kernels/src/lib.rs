@@ -25,6 +25,7 @@ mod convolution;
 mod distance;
 mod gemm;
 mod isa;
+mod memory;
 mod norm;
 mod packed;
 mod rotary;

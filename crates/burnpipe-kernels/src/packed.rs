@@ -6,6 +6,7 @@ use rten_simd::ops::BitOps;
 use rten_simd::{Isa, SimdOp};
 
 use crate::isa::dispatch;
+use crate::memory::{Numbers, Plain};
 
 /// Vectors beside each other in a panel.
 pub(crate) const VECTORS: usize = 2;
@@ -38,9 +39,9 @@ pub struct PackedMatrix {
 /// The numbers of a [`PackedMatrix`]. Integers in blocks with scales will stand beside the floats.
 #[derive(Clone, Debug)]
 pub(crate) enum Panels {
-    F32(Vec<f32>),
-    BF16(Vec<u16>),
-    F16(Vec<u16>),
+    F32(Numbers<f32>),
+    BF16(Numbers<u16>),
+    F16(Numbers<u16>),
 }
 
 impl PackedMatrix {
@@ -121,15 +122,15 @@ fn pairs(width: usize) -> impl Fn(usize) -> usize {
     move |column| 2 * (column % half) + usize::from((column >= half) == cfg!(target_endian = "little"))
 }
 
-fn pack<E: Copy + Default + Send + Sync>(
+fn pack<E: Plain>(
     weights: &[E],
     outputs: usize,
     inputs: usize,
     width: usize,
     place: impl Fn(usize) -> usize + Sync,
-) -> Vec<E> {
+) -> Numbers<E> {
     assert_eq!(weights.len(), outputs * inputs, "{outputs} x {inputs} weights");
-    let mut panels = vec![E::default(); outputs.div_ceil(width) * width * inputs];
+    let mut panels = Numbers::zeros(outputs.div_ceil(width) * width * inputs);
     if inputs == 0 {
         return panels;
     }
