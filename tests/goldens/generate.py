@@ -34,28 +34,46 @@ from transformers import AutoConfig, pipeline
 from transformers.image_utils import load_image
 from transformers.modeling_utils import no_init_weights
 
+import sounds
 import tokenizer_files
 import weights
 from cases import PICTURES, Case
 from checkpoints import CHECKPOINTS, Checkpoint
-from table import FEATURES, GENERATION, IMAGE_FEATURES, IMAGES, MASKS, QUESTIONS, TABLES, TEXTS, TOKENS, ZERO_SHOT
+from table import (
+    AUDIO,
+    FEATURES,
+    GENERATION,
+    IMAGE_FEATURES,
+    IMAGES,
+    MASKS,
+    QUESTIONS,
+    SPEECH,
+    TABLES,
+    TEXTS,
+    TOKENS,
+    ZERO_SHOT,
+)
 from corpus import MIXED, UNICODE
 
 VERSION = "4.56.2"
 HERE = Path(__file__).resolve().parent
 HEADS = {
+    AUDIO: "AudioClassification",
     FEATURES: "",
     GENERATION: "CausalLM",
     IMAGE_FEATURES: "",
     IMAGES: "ImageClassification",
     MASKS: "MaskedLM",
     QUESTIONS: "QuestionAnswering",
+    SPEECH: "CTC",
     TABLES: "TableQuestionAnswering",
     TEXTS: "SequenceClassification",
     TOKENS: "TokenClassification",
     ZERO_SHOT: "SequenceClassification",
 }
 SLOW_FILES = ("vocab.txt", "vocab.json", "merges.txt", "sentencepiece.bpe.model", "spiece.model", "spm.model")
+SOUNDS = (AUDIO, SPEECH)
+PICTURED = (IMAGES, IMAGE_FEATURES)
 # Given a list of one input, these return its answer and no list.
 UNWRAPPING = (MASKS, QUESTIONS, TABLES)
 
@@ -79,6 +97,8 @@ def make_tokenizer(spec: Checkpoint, scratch: Path) -> Any:
     options = dict(spec.tokenizer)
     if spec.make_tokenizer is not None:
         return spec.make_tokenizer(scratch, **options)
+    if spec.task == AUDIO or spec.task in PICTURED:
+        return None
     if spec.model_type in ("bert", "distilbert"):
         return tokenizer_files.bert_tokenizer(distil=spec.model_type == "distilbert", **options)
     if spec.model_type == "roberta":
@@ -100,32 +120,48 @@ def make_model(spec: Checkpoint, config: Any, tokenizer: Any) -> Any:
     if spec.decoder:
         model.tie_weights()
         weights.reinitialise_decoder(model, spec.seed, spec.std, spec.head_std, spec.embedding_std, spec.quiet)
-    elif spec.processor is not None:
+    elif spec.task in PICTURED:
         weights.reinitialise_by_fan_in(model, spec.seed, spec.std, spec.head_std)
-        if spec.task == IMAGES:
-            weights.calibrate(model, [spec.processor(load_image(find_media(path)), return_tensors="pt") for path in PICTURES], spec.spread)
-        return model
     else:
         weights.reinitialise(model, spec.seed, spec.std, spec.head_std, spec.inner_std or spec.std)
-    if spec.head is None and spec.task not in (FEATURES, GENERATION, MASKS, TABLES):
+    if spec.task in SOUNDS:
+        assert spec.processor is not None
+        weights.calibrate(model, list(hearings(spec.processor())), spec.spread)
+    elif spec.task in PICTURED:
+        if spec.task == IMAGES:
+            assert spec.processor is not None
+            weights.calibrate(model, list(sights(spec.processor())), spec.spread)
+    elif spec.head is None and spec.task not in (FEATURES, GENERATION, MASKS, TABLES):
         inputs = [tokenizer(text, truncation=True, max_length=30, return_tensors="pt") for text in MIXED + UNICODE]
         weights.calibrate(model, [item for item in inputs if item["input_ids"].numel()], spec.spread)
     return model
+
+
+def sights(processor: Any) -> Iterator[dict[str, Any]]:
+    """Images as a model sees them."""
+    for path in PICTURES:
+        yield processor(load_image(find_media(path)), return_tensors="pt")
+
+
+def hearings(processor: Any) -> Iterator[dict[str, Any]]:
+    """Sounds as a model hears them."""
+    for seed in range(20, 24):
+        yield processor(sounds.voice(1.0, seed), sampling_rate=sounds.RATE, return_tensors="pt")
 
 
 def write_checkpoint(spec: Checkpoint, folder: Path) -> None:
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
-    tokenizer = None
-    if spec.processor is not None:
-        spec.processor.save_pretrained(folder)
-    else:
-        with tempfile.TemporaryDirectory() as scratch:
-            tokenizer = make_tokenizer(spec, Path(scratch))
+    with tempfile.TemporaryDirectory() as scratch:
+        tokenizer = make_tokenizer(spec, Path(scratch))
+        if tokenizer is not None:
             tokenizer.save_pretrained(folder)
-            for file in SLOW_FILES:
-                (folder / file).unlink(missing_ok=True)
+        # The tokenizers of letters have no other file.
+        for file in SLOW_FILES if spec.task != SPEECH else ():
+            (folder / file).unlink(missing_ok=True)
+    if spec.processor is not None:
+        spec.processor().save_pretrained(folder)
     config = make_config(spec, tokenizer)
     model = make_model(spec, config, tokenizer)
     model.save_pretrained(folder, safe_serialization=True)
@@ -145,7 +181,7 @@ def reorder_labels(path: Path) -> None:
 
 def plain(value: Any, digits: int | None) -> Any:
     """Python's result as JSON values; `digits` rounds floats to that many significant digits."""
-    if isinstance(value, torch.Tensor):
+    if isinstance(value, (torch.Tensor, np.ndarray)):
         value = value.tolist()
     if isinstance(value, dict):
         return {key: plain(item, digits) for key, item in value.items()}
@@ -182,9 +218,21 @@ def find_media(value: Any) -> Any:
     return value
 
 
+def as_arrays(value: Any) -> Any:
+    """Samples as Python takes them."""
+    if isinstance(value, list):
+        return [as_arrays(item) for item in value]
+    if isinstance(value, dict):
+        for key in {"array", "raw"} & value.keys():
+            value[key] = np.array(value[key], dtype=np.float32)
+    return value
+
+
 def call(pipe: Any, case: Case) -> Any:
     # A deep copy: pipelines write into their arguments.
     copy = json.loads(json.dumps({"inputs": find_media(case.inputs), "params": case.params}))
+    if pipe.task in SOUNDS:
+        copy["inputs"] = as_arrays(copy["inputs"])
     with torch.no_grad():
         return pipe(copy["inputs"], batch_size=1, **copy["params"])
 
@@ -240,7 +288,7 @@ def fragile_inputs(pipe: Any, cases: list[Case], entries: list[dict[str, Any]]) 
 
 
 def answers(pipe: Any, cases: list[Case], digits: int | None, label: str) -> list[dict[str, Any]]:
-    """The cases with Python's answers, without the fragile ones; of texts continued, without the fragile inputs."""
+    """The cases with Python's answers, without the fragile ones; of texts written, without the fragile inputs."""
     entries = run_cases(pipe, cases, digits, label)
     fragile: dict[str, set[int]] = {}
     for name, place in fragile_inputs(pipe, cases, entries):
@@ -249,7 +297,7 @@ def answers(pipe: Any, cases: list[Case], digits: int | None, label: str) -> lis
     for entry in entries:
         places = set(range(len(entry["inputs"]))) - fragile.get(entry["name"], set())
         whole = entry["name"] not in fragile
-        if not whole and pipe.task == GENERATION and places:
+        if not whole and pipe.task in (GENERATION, SPEECH) and places:
             entry["inputs"] = [entry["inputs"][place] for place in sorted(places)]
             entry["expected"] = [entry["expected"][place] for place in sorted(places)]
             whole = True

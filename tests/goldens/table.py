@@ -8,12 +8,14 @@ from typing import Any, Callable
 
 from cases import Case
 
+AUDIO = "audio-classification"
 FEATURES = "feature-extraction"
 GENERATION = "text-generation"
 IMAGES = "image-classification"
 IMAGE_FEATURES = "image-feature-extraction"
 MASKS = "fill-mask"
 QUESTIONS = "question-answering"
+SPEECH = "automatic-speech-recognition"
 TABLES = "table-question-answering"
 TEXTS = "text-classification"
 TOKENS = "token-classification"
@@ -36,7 +38,7 @@ class Checkpoint:
     head: str | None = None  # another head than the task's, e.g. "MaskedLM"
     model_class: str | None = None  # which of several classes of that head
     make_tokenizer: Callable[..., Any] | None = None  # (scratch folder, **tokenizer); else by model_type
-    processor: Any | None = None  # the image processor of a model of images, which has no tokenizer
+    processor: Callable[[], Any] | None = None  # makes the image processor or the feature extractor
     answer: Callable[[Path], Any] | None = None  # makes what answers, of the folder; else the task's pipeline
     seed: int = 0
     std: float = 0.25
@@ -102,10 +104,10 @@ def decoder(name: str, task: str, cases: list[Case], **fields: Any) -> None:
     add(name, task, cases, **{"decoder": True, "std": 0.45, "head_std": 0.5, **fields})
 
 
-def image(name: str, task: str, cases: list[Case], **fields: Any) -> None:
-    """A line of the table for a model of images."""
-    model_type = name.partition("-image")[0]
-    add(name, task, cases, **{"model_type": model_type, "std": 1.0, "head_std": 0.5, **fields})
+def image(name: str, task: str, cases: list[Case], processor: Any, **fields: Any) -> None:
+    """A line of the table for a model of images, with its image processor."""
+    fields = {"model_type": name.partition("-image")[0], "std": 1.0, "head_std": 0.5, **fields}
+    add(name, task, cases, processor=lambda: processor, **fields)
 
 
 def like(other: str, name: str, cases: list[Case], *rewrite: Callable[[Path], None], **fields: Any) -> None:

@@ -110,12 +110,13 @@ def last_layers(model: nn.Module) -> list[nn.Linear]:
 
 def last_layer(model: nn.Module) -> nn.Linear:
     """The layer that gives the scores, whatever the model calls it."""
-    for name in ("classifier", "classification_head", "qa_outputs", "logits_proj", "score"):
+    for name in ("classifier", "classification_head", "qa_outputs", "logits_proj", "score", "lm_head"):
         layer = getattr(model, name, None)
         if isinstance(layer, nn.Sequential):
             return layer[-1]
         if layer is not None:
-            return layer if isinstance(layer, nn.Linear) else layer.out_proj
+            inner = ("out_proj", "dense")
+            return layer if isinstance(layer, nn.Linear) else next(getattr(layer, n) for n in inner if hasattr(layer, n))
     raise AttributeError(f"{type(model).__name__}: which is its last layer?")
 
 

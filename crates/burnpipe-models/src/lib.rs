@@ -16,6 +16,7 @@
 #![allow(non_snake_case)]
 
 mod albert;
+mod audio_spectrogram_transformer;
 mod bart;
 mod bert;
 mod bloom;
@@ -35,6 +36,7 @@ mod gpt2;
 mod gpt_neo;
 mod gpt_neox;
 mod gptj;
+mod hubert;
 mod llama;
 mod longformer;
 mod mistral;
@@ -55,6 +57,7 @@ mod stablelm;
 mod starcoder2;
 mod tapas;
 mod vit;
+mod wav2vec2;
 mod xlm_roberta;
 mod xlnet;
 
@@ -63,6 +66,7 @@ use burnpipe_nn::Architecture;
 /// Every architecture; alphabetic.
 pub const ARCHITECTURES: &[Architecture] = &[
     albert::ARCHITECTURE,
+    audio_spectrogram_transformer::ARCHITECTURE,
     bart::ARCHITECTURE,
     bert::ARCHITECTURE,
     bloom::ARCHITECTURE,
@@ -78,10 +82,11 @@ pub const ARCHITECTURES: &[Architecture] = &[
     gemma::ARCHITECTURE,
     gemma2::ARCHITECTURE,
     gemma3_text::ARCHITECTURE,
-    gpt2::ARCHITECTURE,
     gpt_neo::ARCHITECTURE,
     gpt_neox::ARCHITECTURE,
+    gpt2::ARCHITECTURE,
     gptj::ARCHITECTURE,
+    hubert::ARCHITECTURE,
     llama::ARCHITECTURE,
     longformer::ARCHITECTURE,
     mistral::ARCHITECTURE,
@@ -102,6 +107,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     starcoder2::ARCHITECTURE,
     tapas::ARCHITECTURE,
     vit::ARCHITECTURE,
+    wav2vec2::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,
     xlnet::ARCHITECTURE,
 ];

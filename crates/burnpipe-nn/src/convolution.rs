@@ -31,6 +31,12 @@ impl Conv1d {
         Self { weight, bias, sliding }
     }
 
+    /// A layer of numbers that are there already, for models that compute its weight, `[filters, channels / groups,
+    /// kernel]`, from several of a checkpoint.
+    pub fn filled(weight: Tensor<3>, bias: Option<Param<Tensor<1>>>, sliding: Sliding<1>) -> Self {
+        Self { weight: Param::initialized(ParamId::new(), weight), bias, sliding }
+    }
+
     /// # Shapes
     ///
     /// - `x`: `[batch, channels, length]`

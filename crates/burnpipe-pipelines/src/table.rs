@@ -7,12 +7,14 @@ use burnpipe_nn::{Architecture, Heads, LoadContext};
 use serde_json::Value;
 
 use crate::{
-    FeatureExtraction, FillMask, QuestionAnswering, TableQuestionAnswering, TextClassification,
-    TextGeneration, TokenClassification, ZeroShotClassification,
+    AudioClassification, AutomaticSpeechRecognition, FeatureExtraction, FillMask, QuestionAnswering,
+    TableQuestionAnswering, TextClassification, TextGeneration, TokenClassification, ZeroShotClassification,
 };
 
 /// Every task; alphabetic.
 pub const TASKS: &[TaskRecord] = &[
+    TaskRecord::of::<AudioClassification>(),
+    TaskRecord::of::<AutomaticSpeechRecognition>(),
     TaskRecord::of::<FeatureExtraction>(),
     TaskRecord::of::<FillMask>(),
     TaskRecord::of::<QuestionAnswering>(),
