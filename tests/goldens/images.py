@@ -34,7 +34,7 @@ def picture(width: int, height: int, seed: int, channels: int = 3) -> np.ndarray
 def write_images() -> None:
     MEDIA.mkdir(exist_ok=True)
     Image.fromarray(picture(42, 30, 1)).save(MEDIA / "rgb.jpg", quality=90)
-    Image.fromarray(picture(33, 47, 2, channels=4), "RGBA").save(MEDIA / "rgba.png")
+    Image.fromarray(picture(33, 47, 2, channels=4)).save(MEDIA / "rgba.png")
     Image.fromarray(picture(28, 28, 3, channels=1)[:, :, 0]).save(MEDIA / "grey.png")
     Image.fromarray(picture(50, 20, 4)).quantize(16).save(MEDIA / "palette.gif")
     # A camera that was held upright: readers must turn it.
