@@ -1,11 +1,11 @@
 //! Changing the sampling rate of samples in memory, as torchaudio does.
 
-use std::f64::consts::PI;
+use std::f32::consts::PI;
 
 use crate::resampler::greatest_common_divisor;
 
 /// Zero crossings of the sinc on each side.
-const LOWPASS_FILTER_WIDTH: f64 = 6.0;
+const LOWPASS_FILTER_WIDTH: f32 = 6.0;
 /// Where the filter ends, in parts of the lower Nyquist frequency.
 const ROLLOFF: f64 = 0.99;
 
@@ -30,16 +30,17 @@ pub fn resample(samples: &[f32], from: u32, to: u32) -> Vec<f32> {
         return samples.to_vec();
     }
     let base_rate = source.min(target) as f64 * ROLLOFF;
-    let width = (LOWPASS_FILTER_WIDTH * source as f64 / base_rate).ceil() as usize;
+    let width = (f64::from(LOWPASS_FILTER_WIDTH) * source as f64 / base_rate).ceil() as usize;
+    let scale = (base_rate / source as f64) as f32;
     let length = (samples.len() as u128 * target as u128).div_ceil(source as u128) as usize;
     let mut resampled = vec![0.0; length];
     // Every `target`th sample lies at the same place between two of the source.
     for phase in 0..target.min(length) {
         let first_tap = (phase * source / target) as isize - width as isize;
-        // torchaudio divides in f32 here, and goes on in f64.
-        let between = f64::from(phase as f32 / target as f32);
+        // In f32 throughout, as torchaudio makes its filter for samples of f32.
+        let between = phase as f32 / target as f32;
         let kernel: Vec<f32> = (first_tap..=first_tap + 2 * width as isize + 1)
-            .map(|tap| weight((tap as f64 / source as f64 - between) * base_rate, base_rate / source as f64))
+            .map(|tap| weight((tap as f32 / source as f32 - between) * base_rate as f32, scale))
             .collect();
         for (block, value) in resampled.iter_mut().skip(phase).step_by(target).enumerate() {
             let first = (block * source) as isize + first_tap;
@@ -52,10 +53,10 @@ pub fn resample(samples: &[f32], from: u32, to: u32) -> Vec<f32> {
 }
 
 /// What a sample counts that lies so many zero crossings from the one that is made.
-fn weight(crossings: f64, scale: f64) -> f32 {
+fn weight(crossings: f32, scale: f32) -> f32 {
     let crossings = crossings.clamp(-LOWPASS_FILTER_WIDTH, LOWPASS_FILTER_WIDTH);
     let window = (crossings * PI / LOWPASS_FILTER_WIDTH / 2.0).cos().powi(2);
     let angle = crossings * PI;
     let sinc = if angle == 0.0 { 1.0 } else { angle.sin() / angle };
-    (sinc * window * scale) as f32
+    sinc * (window * scale)
 }

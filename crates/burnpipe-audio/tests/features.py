@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python features.py    # with torch, numpy and transformers 4.56.2, without torchaudio
 
 The sounds are made of whole numbers, so that both sides have the same samples without a file. Of large results
-every so manieth value is kept, and the mean of all.
+every so manieth value is kept, and the mean of all. `noise` is how far torch is from the exact features.
 """
 
 import json
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from transformers import AutoFeatureExtractor
+from transformers.models.whisper import feature_extraction_whisper
 from transformers.utils import is_speech_available
 
 KEPT = 600
@@ -135,30 +136,42 @@ def features(files, samples, whole):
         extractor = AutoFeatureExtractor.from_pretrained(folder)
     options = {"truncation": False, "padding": "longest"} if whole else {}
     result = extractor(samples, sampling_rate=extractor.sampling_rate, return_tensors="np", **options)
-    return extractor.sampling_rate, result[extractor.model_input_names[0]][0]
+    return extractor.sampling_rate, result[extractor.model_input_names[0]][0].astype(np.float32)
+
+
+def noise_of_f32(files, samples, whole, values):
+    """How far torch's features, in f32, are from those that transformers makes in f64 where there is no torch."""
+    with_torch = feature_extraction_whisper.is_torch_available
+    feature_extraction_whisper.is_torch_available = lambda: False
+    try:
+        _, exact = features(files, samples, whole)
+    finally:
+        feature_extraction_whisper.is_torch_available = with_torch
+    return float(np.abs(values - exact).max())
 
 
 def main():
     assert not is_speech_available(), "the goldens are those of an environment without torchaudio"
     cases = []
     for name, files, kind, length, whole in CASES:
-        sampling_rate, values = features(files, sound(kind, length), whole)
-        flat = values.astype(np.float32).reshape(-1)
+        samples = sound(kind, length)
+        sampling_rate, values = features(files, samples, whole)
+        flat = values.reshape(-1)
         every = max(1, len(flat) // KEPT) | 1
-        cases.append(
-            {
-                "name": name,
-                "files": files,
-                "sound": kind,
-                "samples": length,
-                "whole": whole,
-                "sampling_rate": sampling_rate,
-                "shape": list(values.shape),
-                "mean": float(flat.astype(np.float64).mean()),
-                "every": every,
-                "values": [float(f"{value:.8g}") for value in flat[::every]],
-            }
-        )
+        case = {
+            "name": name,
+            "files": files,
+            "sound": kind,
+            "samples": length,
+            "whole": whole,
+            "sampling_rate": sampling_rate,
+            "shape": list(values.shape),
+            "mean": float(flat.astype(np.float64).mean()),
+            "noise": noise_of_f32(files, samples, whole, values) if WHISPER in json.dumps(files) else 0.0,
+            "every": every,
+            "values": [float(f"{value:.8g}") for value in flat[::every]],
+        }
+        cases.append(case)
     lines = ",\n".join(json.dumps(case) for case in cases)
     Path(__file__).with_name("features.json").write_text(f"[\n{lines}\n]\n")
 

@@ -1,7 +1,7 @@
 //! Sounds made of whole numbers, the same as `sound` of `features.py` makes.
 
 /// So many samples of `"speech"`, a `"hum"`, a `"constant"` or `"silence"`.
-pub fn sound(kind: &str, length: i64) -> Vec<f32> {
+pub(crate) fn sound(kind: &str, length: i64) -> Vec<f32> {
     let mut state = 1_i64;
     let mut sample = |n: i64| {
         state = (state * 1_103_515_245 + 12_345) & 0x7FFF_FFFF;
