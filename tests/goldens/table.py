@@ -8,10 +8,12 @@ from typing import Any, Callable
 
 from cases import Case
 
+AUDIO = "audio-classification"
 FEATURES = "feature-extraction"
 GENERATION = "text-generation"
 MASKS = "fill-mask"
 QUESTIONS = "question-answering"
+SPEECH = "automatic-speech-recognition"
 TABLES = "table-question-answering"
 TEXTS = "text-classification"
 TOKENS = "token-classification"
@@ -33,6 +35,7 @@ class Checkpoint:
     labels: list[str] | None = None
     head: str | None = None  # another head than the task's, e.g. "MaskedLM"
     make_tokenizer: Callable[..., Any] | None = None  # (scratch folder, **tokenizer); else by model_type
+    processor: Callable[[], Any] | None = None  # makes the feature extractor
     answer: Callable[[Path], Any] | None = None  # makes what answers, of the folder; else the task's pipeline
     seed: int = 0
     std: float = 0.25

@@ -78,10 +78,11 @@ def reinitialise_decoder(
 
 def last_layer(model: nn.Module) -> nn.Linear:
     """The layer that gives the scores, whatever the model calls it."""
-    for name in ("classifier", "classification_head", "qa_outputs", "logits_proj", "score"):
+    for name in ("classifier", "classification_head", "qa_outputs", "logits_proj", "score", "lm_head"):
         layer = getattr(model, name, None)
         if layer is not None:
-            return layer if isinstance(layer, nn.Linear) else layer.out_proj
+            inner = ("out_proj", "dense")
+            return layer if isinstance(layer, nn.Linear) else next(getattr(layer, n) for n in inner if hasattr(layer, n))
     raise AttributeError(f"{type(model).__name__}: which is its last layer?")
 
 

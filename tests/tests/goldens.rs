@@ -27,6 +27,16 @@ fn every_case_of(task: &str) {
 }
 
 #[test]
+fn audio_classification_equals_python() {
+    every_case_of("audio-classification");
+}
+
+#[test]
+fn automatic_speech_recognition_equals_python() {
+    every_case_of("automatic-speech-recognition");
+}
+
+#[test]
 fn feature_extraction_equals_python() {
     every_case_of("feature-extraction");
 }

@@ -21,10 +21,12 @@
 mod activation;
 mod attention;
 mod cached_attention;
+mod channel_norm;
 mod convolution;
 mod distance;
 mod gemm;
 mod isa;
+mod memory;
 mod norm;
 mod packed;
 mod rotary;
@@ -33,11 +35,12 @@ mod rows;
 pub use activation::Activation;
 pub use attention::{AttentionOptions, AttentionShape, Heads, HiddenKeys, ScoreBias, attention};
 pub use cached_attention::{BLOCK_TOKENS, CachedAttention, CachedText};
+pub use channel_norm::norm_channels;
 pub use convolution::{ConvolutionShape, convolve};
 pub use distance::DistanceScores;
 pub use gemm::{Finish, multiply_each};
 pub use norm::{Norm, softmax};
-pub use packed::PackedMatrix;
+pub use packed::{PackedMatrix, Packing, PackingOrder, Stored};
 pub use rotary::{RotaryPairs, rotate};
 pub use rows::{gather, mean_of_rows};
 

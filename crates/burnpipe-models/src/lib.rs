@@ -16,6 +16,7 @@
 #![allow(non_snake_case)]
 
 mod albert;
+mod audio_spectrogram_transformer;
 mod bart;
 mod bert;
 mod bloom;
@@ -32,6 +33,7 @@ mod gpt2;
 mod gpt_neo;
 mod gpt_neox;
 mod gptj;
+mod hubert;
 mod llama;
 mod longformer;
 mod mistral;
@@ -50,6 +52,7 @@ mod smollm3;
 mod stablelm;
 mod starcoder2;
 mod tapas;
+mod wav2vec2;
 mod xlm_roberta;
 mod xlnet;
 
@@ -58,6 +61,7 @@ use burnpipe_nn::Architecture;
 /// Every architecture; alphabetic.
 pub const ARCHITECTURES: &[Architecture] = &[
     albert::ARCHITECTURE,
+    audio_spectrogram_transformer::ARCHITECTURE,
     bart::ARCHITECTURE,
     bert::ARCHITECTURE,
     bloom::ARCHITECTURE,
@@ -70,10 +74,11 @@ pub const ARCHITECTURES: &[Architecture] = &[
     gemma::ARCHITECTURE,
     gemma2::ARCHITECTURE,
     gemma3_text::ARCHITECTURE,
-    gpt2::ARCHITECTURE,
     gpt_neo::ARCHITECTURE,
     gpt_neox::ARCHITECTURE,
+    gpt2::ARCHITECTURE,
     gptj::ARCHITECTURE,
+    hubert::ARCHITECTURE,
     llama::ARCHITECTURE,
     longformer::ARCHITECTURE,
     mistral::ARCHITECTURE,
@@ -92,6 +97,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     stablelm::ARCHITECTURE,
     starcoder2::ARCHITECTURE,
     tapas::ARCHITECTURE,
+    wav2vec2::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,
     xlnet::ARCHITECTURE,
 ];

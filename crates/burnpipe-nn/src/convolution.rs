@@ -1,6 +1,6 @@
 //! Convolutional layers: parameters by their checkpoint names.
 
-use burn::module::{Module, Param};
+use burn::module::{Module, Param, ParamId};
 use burn::tensor::Tensor;
 
 use crate::{Placement, ops, ops::Sliding};
@@ -29,6 +29,12 @@ impl Conv1d {
         let weight = placement.parameter([filters, channels / sliding.groups, kernel]);
         let bias = bias.then(|| placement.parameter([filters]));
         Self { weight, bias, sliding }
+    }
+
+    /// A layer of numbers that are there already, for models that compute its weight, `[filters, channels / groups,
+    /// kernel]`, from several of a checkpoint.
+    pub fn filled(weight: Tensor<3>, bias: Option<Param<Tensor<1>>>, sliding: Sliding<1>) -> Self {
+        Self { weight: Param::initialized(ParamId::new(), weight), bias, sliding }
     }
 
     /// # Shapes

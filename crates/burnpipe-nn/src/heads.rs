@@ -6,7 +6,7 @@ use burnpipe_core::{Error, ErrorKind, Result, quoted};
 use burnpipe_hub::Checkpoint;
 
 use crate::weights::{WeightNames, Weights};
-use crate::{BatchLayout, KvCache, Placement, TableBatch, TokenBatch, TokenStep};
+use crate::{BatchLayout, KvCache, Placement, SoundBatch, TableBatch, TokenBatch, TokenStep};
 
 /// A model without a head: token ids in, the last hidden state out.
 pub trait Encoder: Send + Sync {
@@ -23,6 +23,46 @@ pub trait Encoder: Send + Sync {
     ///
     /// When the model cannot take the batch.
     fn forward(&self, batch: &TokenBatch) -> Result<Tensor<3>>;
+}
+
+/// Scores the labels of a sound.
+pub trait AudioClassifier: Send + Sync {
+    /// How the model takes several sounds: one by one where their layout is joined, those of one shape together
+    /// elsewhere.
+    fn layout(&self) -> BatchLayout {
+        BatchLayout::Padded
+    }
+
+    /// # Shapes
+    ///
+    /// - result: logits, `[sounds, labels]`
+    ///
+    /// # Errors
+    ///
+    /// When the model cannot take sounds of this shape.
+    fn forward(&self, sounds: &SoundBatch) -> Result<Tensor<2>>;
+}
+
+/// Scores, for every step in time of a sound, the letters that may be heard there: connectionist temporal
+/// classification (CTC). A blank between letters is one of them.
+pub trait CtcModel: Send + Sync {
+    /// How the model takes several sounds: one by one where their layout is joined, those of one shape together
+    /// elsewhere.
+    fn layout(&self) -> BatchLayout {
+        BatchLayout::Padded
+    }
+
+    /// Samples of a step in time, as timestamps are computed.
+    fn inputs_to_logits_ratio(&self) -> usize;
+
+    /// # Shapes
+    ///
+    /// - result: logits, `[sounds, steps, letters]`
+    ///
+    /// # Errors
+    ///
+    /// When the model cannot take sounds of this shape.
+    fn forward(&self, sounds: &SoundBatch) -> Result<Tensor<3>>;
 }
 
 /// Scores the labels of an image.
@@ -234,8 +274,12 @@ pub type Loader<H> = fn(&LoadContext<'_>) -> Result<Box<H>>;
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Heads {
+    /// Labels of a sound.
+    pub audio_classifier: Option<Loader<dyn AudioClassifier>>,
     /// What comes next in a text.
     pub causal_lm: Option<Loader<dyn CausalLm>>,
+    /// The letters that are heard at every step in time.
+    pub ctc_model: Option<Loader<dyn CtcModel>>,
     /// The model without a head.
     pub encoder: Option<Loader<dyn Encoder>>,
     /// Labels of an image.
@@ -257,7 +301,9 @@ pub struct Heads {
 impl Heads {
     /// No head at all, to start a record from.
     pub const NONE: Self = Self {
+        audio_classifier: None,
         causal_lm: None,
+        ctc_model: None,
         encoder: None,
         image_classifier: None,
         image_encoder: None,
@@ -271,7 +317,9 @@ impl Heads {
     /// The names of the heads that are there.
     pub fn names(&self) -> Vec<&'static str> {
         let all = [
+            ("audio-classifier", self.audio_classifier.is_some()),
             ("causal-lm", self.causal_lm.is_some()),
+            ("ctc-model", self.ctc_model.is_some()),
             ("encoder", self.encoder.is_some()),
             ("image-classifier", self.image_classifier.is_some()),
             ("image-encoder", self.image_encoder.is_some()),

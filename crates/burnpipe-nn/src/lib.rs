@@ -37,6 +37,7 @@ pub mod ops;
 mod read_back;
 mod roberta_heads;
 mod rope;
+mod sound_batch;
 mod table_batch;
 mod token_batch;
 mod token_step;
@@ -68,13 +69,13 @@ pub use decoder_heads::{
 };
 pub use head_size::{head_size, rotary_size};
 pub use heads::{
-    Architecture, CausalLm, Encoder, Heads, ImageClassifier, ImageEncoder, ImageEncoding, LoadContext,
-    Loader, MaskedLm, QuestionAnswerer, SequenceClassifier, TableLogits, TableQuestionAnswerer,
-    TokenClassifier,
+    Architecture, AudioClassifier, CausalLm, CtcModel, Encoder, Heads, ImageClassifier, ImageEncoder,
+    ImageEncoding, LoadContext, Loader, MaskedLm, QuestionAnswerer, SequenceClassifier, TableLogits,
+    TableQuestionAnswerer, TokenClassifier,
 };
 pub use kv_cache::{Blind, CachedScope, KvCache};
 pub use layer_types::layer_windows;
-pub use layers::{Embedding, LayerNorm, Linear, Placement, RmsNorm};
+pub use layers::{ChannelNorm, Embedding, LayerNorm, Linear, Placement, RmsNorm};
 pub use linear_weight::LinearWeight;
 pub use llama_decoder::{
     GatedMlp, LlamaAttention, LlamaAttentionConfig, LlamaDecoder, LlamaDecoderConfig, LlamaLayerConfig,
@@ -83,6 +84,7 @@ pub use llama_decoder::{
 pub use read_back::{read_back, read_back_any};
 pub use roberta_heads::{RobertaClassificationHead, RobertaLMHead};
 pub use rope::{Rope, RopeConfig, RopeScaling};
+pub use sound_batch::{SoundBatch, SoundShape};
 pub use table_batch::{TableBatch, TableRow};
 pub use token_batch::{BatchLayout, Filling, TokenBatch, TokenRow};
 pub use token_step::{StepText, TokenStep};

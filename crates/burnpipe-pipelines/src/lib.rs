@@ -13,12 +13,14 @@
 
 #![forbid(unsafe_code)]
 
+mod audio_classification;
+mod automatic_speech_recognition;
 mod causal_model;
 mod feature_extraction;
 mod fill_mask;
-#[allow(dead_code)]
 mod media;
 mod question_answering;
+mod sound;
 mod table;
 mod table_question_answering;
 mod text_classification;
@@ -27,13 +29,21 @@ mod text_generation;
 mod token_classification;
 mod zero_shot_classification;
 
+pub use burnpipe_audio::Waveform;
+
+pub use audio_classification::{AudioClassification, AudioClassificationOptions};
+pub use automatic_speech_recognition::{
+    AutomaticSpeechRecognition, AutomaticSpeechRecognitionOptions, ReturnTimestamps, SpeechFeatures,
+    SpeechInput, SpeechRaw, Stride, TranscribedChunk, Transcription,
+};
 pub use feature_extraction::{FeatureExtraction, FeatureExtractionOptions, Features, Pooling};
 pub use fill_mask::{FillMask, FillMaskFeatures, FillMaskOptions, FillMaskRaw, FilledMask};
 pub use question_answering::{
     Answer, QuestionAnswering, QuestionAnsweringFeatures, QuestionAnsweringInput, QuestionAnsweringOptions,
     QuestionAnsweringRaw,
 };
-pub use table::{LoadTask, TASKS, TaskContext, TaskRecord, find};
+pub use sound::AudioInput;
+pub use table::{InputKind, LoadTask, TASKS, TaskContext, TaskRecord, find};
 pub use table_question_answering::{
     TableAnswer, TableQuestionAnswering, TableQuestionAnsweringFeatures, TableQuestionAnsweringOptions,
     TableQuestionAnsweringRaw, TableQuestions,
@@ -42,8 +52,8 @@ pub use text_classification::{
     FunctionToApply, Ranked, Rerank, TextClassification, TextClassificationOptions, TopK,
 };
 pub use text_generation::{
-    ChatMessage, GeneratedText, ReturnType, TextGeneration, TextGenerationFeatures, TextGenerationInput,
-    TextGenerationOptions, TextGenerationRaw,
+    ChatMessage, GeneratedContent, GeneratedText, ReturnType, TextGeneration, TextGenerationFeatures,
+    TextGenerationInput, TextGenerationOptions, TextGenerationRaw,
 };
 pub use token_classification::{
     AggregationStrategy, Entity, OffsetMapping, TokenClassification, TokenClassificationFeatures,

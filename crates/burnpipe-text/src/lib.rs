@@ -46,6 +46,7 @@ mod charsmap;
 mod chat_template;
 mod class;
 mod constructor;
+mod ctc;
 mod encode;
 mod encoding;
 mod files;
@@ -59,6 +60,7 @@ mod tokenizer_json;
 mod truncate;
 
 pub use chat_template::{ChatTemplate, ChatTemplateOptions, LocalTime};
+pub use ctc::{CtcOffset, CtcTokenizer};
 pub use encoding::{Encoding, TextInput};
 pub use options::{DecodeOptions, EncodeOptions, Padding, Side, Truncation};
 pub use table::{Table, TableEncoding, TableOptions, TableTokenizer};

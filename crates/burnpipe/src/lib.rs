@@ -26,18 +26,22 @@ pub use burnpipe_core::{
     Error, ErrorKind, JsonAnswers, JsonStream, JsonTask, Label, ModelFiles, Piece, PieceStream, Pieces,
     Pipeline, Result, RunOptions, StreamingTask, Task, Worker,
 };
+pub use burnpipe_generate as generate;
 pub use burnpipe_hub as hub;
 pub use burnpipe_hub::{Checkpoint, DownloadProgress, OpenOptions};
 pub use burnpipe_models as models;
 pub use burnpipe_nn as nn;
 pub use burnpipe_pipelines::{
-    AggregationStrategy, Answer, ChatMessage, Entity, FeatureExtraction, FeatureExtractionOptions, Features,
-    FillMask, FillMaskOptions, FilledMask, FunctionToApply, GeneratedText, LoadTask, OffsetMapping, Pooling,
-    QuestionAnswering, QuestionAnsweringInput, QuestionAnsweringOptions, Ranked, Rerank, ReturnType,
-    TableAnswer, TableQuestionAnswering, TableQuestionAnsweringOptions, TableQuestions, TaskContext,
-    TaskRecord, TextClassification, TextClassificationOptions, TextGeneration, TextGenerationInput,
-    TextGenerationOptions, TokenClassification, TokenClassificationOptions, TopK, ZeroShotClassification,
-    ZeroShotClassificationOptions, ZeroShotLabels,
+    AggregationStrategy, Answer, AudioClassification, AudioClassificationOptions, AudioInput,
+    AutomaticSpeechRecognition, AutomaticSpeechRecognitionOptions, ChatMessage, Entity, FeatureExtraction,
+    FeatureExtractionOptions, Features, FillMask, FillMaskOptions, FilledMask, FunctionToApply,
+    GeneratedContent, GeneratedText, InputKind, LoadTask, OffsetMapping, Pooling, QuestionAnswering,
+    QuestionAnsweringInput, QuestionAnsweringOptions, Ranked, Rerank, ReturnTimestamps, ReturnType,
+    SpeechInput, TableAnswer, TableQuestionAnswering, TableQuestionAnsweringOptions, TableQuestions,
+    TaskContext, TaskRecord, TextClassification, TextClassificationOptions, TextGeneration,
+    TextGenerationInput, TextGenerationOptions, TokenClassification, TokenClassificationOptions, TopK,
+    TranscribedChunk, Transcription, Waveform, ZeroShotClassification, ZeroShotClassificationOptions,
+    ZeroShotLabels,
 };
 pub use burnpipe_text as text;
 pub use burnpipe_text::{EncodeOptions, Padding, Side, Table, TextInput, Truncation};

@@ -141,6 +141,27 @@ pub fn layer_norm<const D: usize>(
     })
 }
 
+/// Normalises every channel over its length, in f32 whatever the type of `x`.
+///
+/// # Shapes
+///
+/// - `x`: `[batch, channels, length]`, `gamma` and `beta`: `[channels]`
+pub fn channel_norm(x: Tensor<3>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f64) -> Tensor<3> {
+    #[cfg(feature = "flex")]
+    if cpu::takes(&x) {
+        return cpu::channel_norm(x, gamma, beta, epsilon);
+    }
+    in_f32(x, |x| {
+        let per_channel = |numbers: Tensor<1>| {
+            let [channels] = numbers.dims();
+            numbers.cast(FloatDType::F32).reshape([1, channels, 1])
+        };
+        let x = x.clone() - x.mean_dim(2);
+        let variance = x.clone().square().mean_dim(2);
+        x / (variance + epsilon).sqrt() * per_channel(gamma) + per_channel(beta)
+    })
+}
+
 /// `x / sqrt(mean of x^2 + epsilon) * gamma` over the last dimension, in f32 whatever the type of `x`.
 ///
 /// # Shapes
@@ -181,8 +202,13 @@ pub(crate) fn activate<const D: usize>(
 /// # Shapes
 ///
 /// - `table`: `[entries, size]`, `ids`: `[batch, tokens]`
-/// - result: `[batch, tokens, size]`
-pub fn embedding(table: Tensor<2>, ids: Tensor<2, Int>) -> Tensor<3> {
+/// - result: `[batch, tokens, size]`, in the type of the table, or in f32 if it is packed
+pub fn embedding(table: &LinearWeight, ids: Tensor<2, Int>) -> Tensor<3> {
+    let table = match table {
+        LinearWeight::Plain { parameter, transposed, .. } => outputs_first(parameter, *transposed),
+        #[cfg(feature = "flex")]
+        LinearWeight::Packed(table) => return cpu::packed_embedding(table, ids),
+    };
     #[cfg(feature = "flex")]
     if cpu::takes(&table) {
         return cpu::embedding(table, ids);

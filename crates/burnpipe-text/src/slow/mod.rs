@@ -93,6 +93,11 @@ impl SpecialIds {
         self.0.get(token).copied()
     }
 
+    /// The tokens and their ids.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.0.iter().map(|(token, id)| (token.as_str(), *id))
+    }
+
     /// A special token by name, with its id.
     pub(crate) fn named(&self, settings: &Settings, name: &str) -> Result<(String, u32)> {
         let content = settings.special.content(name);
