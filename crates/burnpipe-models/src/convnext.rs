@@ -276,6 +276,6 @@ impl ConvNextLayer {
         if let Some(scale) = &self.layer_scale_parameter {
             inner = inner * scale.val().unsqueeze::<4>();
         }
-        features + channels_first(inner)
+        channels_first(channels_last(features) + inner)
     }
 }
