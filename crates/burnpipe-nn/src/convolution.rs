@@ -238,23 +238,4 @@ mod tests {
             assert_close(norm(x.clone()), back(norm(elsewhere(x))));
         }
     }
-
-    /// The layer with its results scaled and shifted per filter, as one layer. `scale` and `shift` are `[filters]`, in
-    /// f32.
-    #[must_use]
-    pub fn scaled(&self, scale: Tensor<1>, shift: Tensor<1>) -> Self {
-        let weight = self.weight.val();
-        let dtype = weight.dtype();
-        let [filters, ..] = weight.dims();
-        let weight = weight.cast(FloatDType::F32) * scale.clone().reshape([filters, 1, 1, 1]);
-        let bias = match &self.bias {
-            Some(bias) => bias.val().cast(FloatDType::F32) * scale + shift,
-            None => shift,
-        };
-        Self {
-            weight: Param::initialized(ParamId::new(), weight.cast(dtype)),
-            bias: Some(Param::initialized(ParamId::new(), bias.cast(dtype))),
-            sliding: self.sliding,
-        }
-    }
 }
