@@ -245,16 +245,16 @@ impl ResNetLayer {
     }
 
     fn forward(&self, features: Tensor<4>) -> Tensor<4> {
-        let Some((last, others)) = self.layer.split_last() else { return features };
-        let inner = others.iter().fold(features.clone(), |inner, layer| layer.forward(inner));
         let residual = match &self.shortcut {
-            Some(shortcut) => shortcut.forward(features),
-            None => features,
+            Some(shortcut) => shortcut.forward(features.clone()),
+            None => features.clone(),
         };
+        let Some((last, others)) = self.layer.split_last() else { return self.activation.forward(residual) };
+        let inner = others.iter().fold(features, |inner, layer| layer.forward(inner));
         let after = AfterConvolution {
-            activation: last.activation.as_ref(),
             residual: Some(residual),
             activation_of_sum: Some(&self.activation),
+            ..AfterConvolution::default()
         };
         last.convolution.forward_finished(inner, after)
     }
@@ -299,8 +299,10 @@ impl ResNetConvLayer {
     }
 
     fn forward(&self, features: Tensor<4>) -> Tensor<4> {
-        let after = AfterConvolution { activation: self.activation.as_ref(), ..AfterConvolution::default() };
-        self.convolution.forward_finished(features, after)
+        match &self.activation {
+            Some(activation) => self.convolution.forward_activated(features, activation),
+            None => self.convolution.forward(features),
+        }
     }
 
     fn with_norm_inside(self) -> Self {
