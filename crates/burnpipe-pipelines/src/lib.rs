@@ -44,8 +44,8 @@ pub use question_answering::{
     QuestionAnsweringRaw,
 };
 pub use sound::AudioInput;
-pub use table::{LoadTask, TASKS, TaskContext, TaskRecord, find};
 pub use table::{InputKind, LoadTask, TASKS, TaskContext, TaskRecord, find};
+pub use table::{LoadTask, TASKS, TaskContext, TaskRecord, find};
 pub use table_question_answering::{
     TableAnswer, TableQuestionAnswering, TableQuestionAnsweringFeatures, TableQuestionAnsweringOptions,
     TableQuestionAnsweringRaw, TableQuestions,

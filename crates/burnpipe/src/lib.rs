@@ -34,19 +34,12 @@ pub use burnpipe_pipelines::{
     AggregationStrategy, Answer, AudioClassification, AudioClassificationOptions, AudioInput,
     AutomaticSpeechRecognition, AutomaticSpeechRecognitionOptions, ChatMessage, Entity, FeatureExtraction,
     FeatureExtractionOptions, Features, FillMask, FillMaskOptions, FilledMask, FunctionToApply,
-    GeneratedText, LoadTask, OffsetMapping, Pooling, QuestionAnswering, QuestionAnsweringInput,
+    GeneratedText, InputKind, LoadTask, OffsetMapping, Pooling, QuestionAnswering, QuestionAnsweringInput,
     QuestionAnsweringOptions, Ranked, Rerank, ReturnTimestamps, ReturnType, SpeechInput, TableAnswer,
     TableQuestionAnswering, TableQuestionAnsweringOptions, TableQuestions, TaskContext, TaskRecord,
     TextClassification, TextClassificationOptions, TextGeneration, TextGenerationInput,
     TextGenerationOptions, TokenClassification, TokenClassificationOptions, TopK, TranscribedChunk,
     Transcription, Waveform, ZeroShotClassification, ZeroShotClassificationOptions, ZeroShotLabels,
-    AggregationStrategy, Answer, ChatMessage, Entity, FeatureExtraction, FeatureExtractionOptions, Features,
-    FillMask, FillMaskOptions, FilledMask, FunctionToApply, GeneratedText, InputKind, LoadTask,
-    OffsetMapping, Pooling, QuestionAnswering, QuestionAnsweringInput, QuestionAnsweringOptions, Ranked,
-    Rerank, ReturnType, TableAnswer, TableQuestionAnswering, TableQuestionAnsweringOptions, TableQuestions,
-    TaskContext, TaskRecord, TextClassification, TextClassificationOptions, TextGeneration,
-    TextGenerationInput, TextGenerationOptions, TokenClassification, TokenClassificationOptions, TopK,
-    ZeroShotClassification, ZeroShotClassificationOptions, ZeroShotLabels,
 };
 pub use burnpipe_text as text;
 pub use burnpipe_text::{EncodeOptions, Padding, Side, Table, TextInput, Truncation};
