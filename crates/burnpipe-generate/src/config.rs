@@ -104,6 +104,8 @@ pub struct GenerationConfig {
     pub output_scores: bool,
     /// Whether the model's logits of every step are returned.
     pub output_logits: bool,
+    /// Whether a pipeline's answer in JSON holds what is returned beside the sequences; in Rust it always does.
+    pub return_dict_in_generate: bool,
     /// The padding token.
     #[serde(deserialize_with = "written::token")]
     pub pad_token_id: Option<u32>,
@@ -175,6 +177,7 @@ impl Default for GenerationConfig {
             num_return_sequences: 1,
             output_scores: false,
             output_logits: false,
+            return_dict_in_generate: false,
             pad_token_id: None,
             bos_token_id: None,
             eos_token_id: None,

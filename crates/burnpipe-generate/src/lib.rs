@@ -12,16 +12,17 @@
 #![forbid(unsafe_code)]
 
 mod config;
-mod decoder;
+mod custom_rules;
 mod model;
 mod processor;
 mod search;
+mod search_runner;
 mod stopping;
 
 pub use config::{
     EarlyStopping, ForcedWords, GenerationConfig, GenerationDefaults, GenerationMode, GenerationSources,
 };
-pub use decoder::{Decoder, Event};
+pub use custom_rules::{CustomRules, PerPrompt};
 pub use model::{LanguageModel, ModelRow, RowScores};
 pub use processor::{
     EncoderNoRepeatNGramLogitsProcessor, EncoderRepetitionPenaltyLogitsProcessor, EpsilonLogitsWarper,
@@ -33,7 +34,8 @@ pub use processor::{
     SequenceBiasLogitsProcessor, SuppressTokensAtBeginLogitsProcessor, SuppressTokensLogitsProcessor,
     TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper, TypicalLogitsWarper, processors,
 };
-pub use search::{Generated, NextRows, RowStep, Search, SearchContext, Sequence, Which, search};
+pub use search::{BeamScores, Generated, NextRows, RowStep, Search, SearchContext, Sequence, Which, search};
+pub use search_runner::{Event, SearchRunner};
 pub use stopping::{
     ConfidenceCriteria, EosTokenCriteria, MaxLengthCriteria, MaxTimeCriteria, StopStringCriteria,
     StoppingRule, TokenTexts, stopping_rules,

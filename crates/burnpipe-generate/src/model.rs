@@ -30,7 +30,7 @@ impl<M: LanguageModel + ?Sized> LanguageModel for &mut M {
 /// A row to run: an earlier one, cut to a length, and tokens after it.
 #[derive(Clone, Copy, Debug)]
 pub struct ModelRow<'a> {
-    /// The input that the row belongs to, by the id that the decoder was given; a model with an encoder finds
+    /// The input that the row belongs to, by the id that the runner was given; a model with an encoder finds
     /// the encoder's answer by it.
     pub input: usize,
     /// Which row of the last call it continues; `None` for a row from nothing.

@@ -225,7 +225,7 @@ impl Weight for f32 {
     }
 }
 
-/// bfloat16: the upper half of an f32. Panels hold them in [`pairs`](crate::packed::pairs), each an f32 in size.
+/// bfloat16: the upper half of an f32. Panels hold them in pairs, each an f32 in size.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 pub(crate) struct Brain(u16);
@@ -551,12 +551,9 @@ mod tests {
             (weights.clone(), PackedMatrix::new(&weights, outputs, inputs)),
             (
                 brain.iter().map(|weight| weight.to_f32()).collect(),
-                PackedMatrix::from_bf16(&brain, outputs, inputs),
+                PackedMatrix::new(&brain, outputs, inputs),
             ),
-            (
-                half.iter().map(|weight| weight.to_f32()).collect(),
-                PackedMatrix::from_f16(&half, outputs, inputs),
-            ),
+            (half.iter().map(|weight| weight.to_f32()).collect(), PackedMatrix::new(&half, outputs, inputs)),
         ];
         for (weights, packed) in stored {
             let finish = Finish { bias: Some(&bias), activation, residual: Some(&residual) };

@@ -40,7 +40,7 @@ pub use convolution::{ConvolutionShape, convolve};
 pub use distance::DistanceScores;
 pub use gemm::{Finish, multiply_each};
 pub use norm::{Norm, softmax};
-pub use packed::PackedMatrix;
+pub use packed::{PackedMatrix, Packing, PackingOrder, Stored};
 pub use rotary::{RotaryPairs, rotate};
 pub use rows::{gather, mean_of_rows};
 

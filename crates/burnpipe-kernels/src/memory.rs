@@ -20,7 +20,7 @@ const PAGE: usize = 2 << 20;
 const LINE: usize = 64;
 
 /// A number whose bits may be anything, zeros among them.
-pub(crate) trait Plain: Copy + Send + Sync + 'static {}
+pub trait Plain: Copy + Send + Sync + 'static {}
 
 impl Plain for f32 {}
 impl Plain for u16 {}

@@ -362,7 +362,7 @@ impl DebertaV2Embeddings {
         // Without positions in the embeddings a text can be of any length: all far distances are the same.
         let limit = self.position_embeddings.as_ref().map_or(usize::MAX, |_| self.max_position_embeddings);
         batch.check(self.vocab_size, types, limit)?;
-        let device = self.word_embeddings.weight.val().device();
+        let device = self.word_embeddings.device();
         let mut sum = self.word_embeddings.forward(batch.input_ids(&device));
         if let Some(table) = &self.position_embeddings {
             sum = sum + table.forward(batch.to_device(batch.positions(), &device));

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::sound::{self, AudioInput, Channels, run_on_sounds};
 use crate::text_features::read_back;
-use crate::{FunctionToApply, LoadTask, TaskContext};
+use crate::{FunctionToApply, InputKind, LoadTask, TaskContext};
 
 /// Labels of a sound.
 pub struct AudioClassification {
@@ -38,6 +38,7 @@ impl LoadTask for AudioClassification {
     const ALIASES: &'static [&'static str] = &[];
     const SUMMARY: &'static str = "labels of a sound";
     const DEFAULT_MODEL: (&'static str, &'static str) = ("superb/wav2vec2-base-superb-ks", "372e048");
+    const INPUT: InputKind = InputKind::Sound;
 
     fn supports(heads: &Heads) -> bool {
         heads.audio_classifier.is_some()

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::sound::{self, AudioInput, Channels};
-use crate::{LoadTask, TaskContext};
+use crate::{InputKind, LoadTask, TaskContext};
 
 mod chunks;
 mod ctc;
@@ -110,6 +110,7 @@ impl LoadTask for AutomaticSpeechRecognition {
     const ALIASES: &'static [&'static str] = &[];
     const SUMMARY: &'static str = "the text that is spoken in a sound";
     const DEFAULT_MODEL: (&'static str, &'static str) = ("facebook/wav2vec2-base-960h", "22aad52");
+    const INPUT: InputKind = InputKind::Sound;
 
     fn supports(heads: &Heads) -> bool {
         heads.ctc_model.is_some()

@@ -18,7 +18,6 @@ mod automatic_speech_recognition;
 mod causal_model;
 mod feature_extraction;
 mod fill_mask;
-#[allow(dead_code)]
 mod media;
 mod question_answering;
 mod sound;
@@ -54,8 +53,8 @@ pub use text_classification::{
     FunctionToApply, Ranked, Rerank, TextClassification, TextClassificationOptions, TopK,
 };
 pub use text_generation::{
-    ChatMessage, GeneratedText, ReturnType, TextGeneration, TextGenerationFeatures, TextGenerationInput,
-    TextGenerationOptions, TextGenerationRaw,
+    ChatMessage, GeneratedContent, GeneratedText, ReturnType, TextGeneration, TextGenerationFeatures,
+    TextGenerationInput, TextGenerationOptions, TextGenerationRaw,
 };
 pub use token_classification::{
     AggregationStrategy, Entity, OffsetMapping, TokenClassification, TokenClassificationFeatures,

@@ -4,14 +4,23 @@
 //!   template; cut long prompts if asked;
 //! - forward: decoding by `burnpipe-generate`; texts of a batch grow side by side, and one that is done gives its
 //!   place to the next input ([`Session`]);
-//! - postprocess: the text with its prompt, without it, or the ids.
+//! - postprocess: the text with its prompt, without it, or the ids; beside it the new tokens, and scores and logits
+//!   where they are asked for.
 //!
 //! Reference: `pipelines/text_generation.py` of transformers 4.56.2. Tokens are drawn from our own generator, by
 //! `seed` if one is given; the processed probabilities are Python's.
+//!
+//! In JSON, `return_dict_in_generate` puts what Python's pipeline puts beside a text there: `scores` and `logits` of
+//! every step where there are as many rows as texts, which of beams are those of all beams and not those of the
+//! texts; `sequences_scores` and `beam_indices` of a single text, in lists of one. Infinities are null. Of groups of
+//! beams and forced words, whose `beam_indices` and `scores` Python gets wrong, these are the right ones. In Rust
+//! [`GeneratedText`] has those of its own tokens, always.
 
 mod answer;
+
 mod options;
 mod prompt;
+mod records;
 mod session;
 mod settings;
 mod stream;
@@ -24,9 +33,9 @@ use burnpipe_core::{
 use burnpipe_generate::Generated;
 use burnpipe_nn::{BatchLayout, CausalLm, Heads};
 use burnpipe_text::Tokenizer;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
+pub use answer::{GeneratedContent, GeneratedText};
 pub use options::{ReturnType, TextGenerationOptions};
 pub use prompt::{ChatMessage, TextGenerationInput};
 
@@ -50,6 +59,8 @@ pub struct TextGenerationFeatures {
     input: TextGenerationInput,
     /// The prompt's tokens; none if the text has none, and the model then begins with its first token.
     prompt: Vec<u32>,
+    /// How many of them are padding, which comes first and is not read.
+    padding: usize,
     /// Tokens of the prefix.
     prefix: usize,
 }
@@ -63,27 +74,6 @@ pub struct TextGenerationRaw {
     /// What shorter ones of several sequences are filled up with.
     pad_token_id: u32,
     generated: Generated,
-}
-
-/// One answer to a prompt.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum GeneratedText {
-    /// As text.
-    Text {
-        /// The prompt with what follows it, or what follows alone.
-        generated_text: String,
-    },
-    /// As a chat.
-    Chat {
-        /// The chat with its last message continued, or with one more.
-        generated_text: Vec<ChatMessage>,
-    },
-    /// As ids.
-    Tensors {
-        /// The prompt's tokens and the new ones.
-        generated_token_ids: Vec<u32>,
-    },
 }
 
 impl LoadTask for TextGeneration {
@@ -180,8 +170,11 @@ impl Task for TextGeneration {
     fn postprocess(&self, chunks: Vec<TextGenerationRaw>, options: &Self::Options) -> Result<Self::Output> {
         let mut answers = Vec::new();
         for raw in chunks {
-            for tokens in raw.sequences() {
-                answers.push(self.answer(&raw.features, &tokens, options)?);
+            let whole = raw.sequences();
+            let beams = Arc::new(raw.generated.beams);
+            for (tokens, sequence) in whole.into_iter().zip(raw.generated.sequences) {
+                let content = self.content(&raw.features, &tokens, options)?;
+                answers.push(GeneratedText { content, sequence, beams: Arc::clone(&beams) });
             }
         }
         Ok(answers)
@@ -233,7 +226,7 @@ impl JsonTask for TextGeneration {
         Self::stream(task, input, options, cancellation)
     }
 
-    fn to_json(&self, answers: Self::Output, _: &Self::Options, _: Option<&Value>) -> Result<Value> {
-        Ok(json!(answers))
+    fn to_json(&self, answers: Self::Output, options: &Self::Options, _: Option<&Value>) -> Result<Value> {
+        self.records(answers, options)
     }
 }

@@ -26,6 +26,7 @@ pub use burnpipe_core::{
     Error, ErrorKind, JsonAnswers, JsonStream, JsonTask, Label, ModelFiles, Piece, PieceStream, Pieces,
     Pipeline, Result, RunOptions, StreamingTask, Task, Worker,
 };
+pub use burnpipe_generate as generate;
 pub use burnpipe_hub as hub;
 pub use burnpipe_hub::{Checkpoint, DownloadProgress, OpenOptions};
 pub use burnpipe_models as models;
@@ -40,6 +41,13 @@ pub use burnpipe_pipelines::{
     TextClassification, TextClassificationOptions, TextGeneration, TextGenerationInput,
     TextGenerationOptions, TokenClassification, TokenClassificationOptions, TopK, TranscribedChunk,
     Transcription, Waveform, ZeroShotClassification, ZeroShotClassificationOptions, ZeroShotLabels,
+    GeneratedContent, GeneratedText, InputKind, LoadTask, OffsetMapping, Pooling, QuestionAnswering,
+    QuestionAnsweringInput, QuestionAnsweringOptions, Ranked, Rerank, ReturnTimestamps, ReturnType,
+    SpeechInput, TableAnswer, TableQuestionAnswering, TableQuestionAnsweringOptions, TableQuestions,
+    TaskContext, TaskRecord, TextClassification, TextClassificationOptions, TextGeneration,
+    TextGenerationInput, TextGenerationOptions, TokenClassification, TokenClassificationOptions, TopK,
+    TranscribedChunk, Transcription, Waveform, ZeroShotClassification, ZeroShotClassificationOptions,
+    ZeroShotLabels,
 };
 pub use burnpipe_text as text;
 pub use burnpipe_text::{EncodeOptions, Padding, Side, Table, TextInput, Truncation};

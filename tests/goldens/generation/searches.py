@@ -6,9 +6,8 @@ The model's logits come from seeded tables of the last two tokens. The tables ar
 that the tests compute the same logits and compare what is chosen from them. Its cache holds the tokens
 themselves, so that a search that mixes rows up gets other logits.
 
-Contrastive search is no part of transformers 4.56.2 any more (`generate()` loads it from the Hub,
-`transformers-community/contrastive-search`); `contrastive` below follows the paper (arXiv 2202.06417), with the
-processors and the scores where transformers 4.55 had them.
+Contrastive search is no part of transformers 4.56.2 any more (`generate()` loads it from the Hub): contrastive.py asks
+the last version that had it.
 """
 
 from __future__ import annotations
@@ -90,6 +89,7 @@ class Toy(PreTrainedModel, GenerationMixin):
         past_key_values: Any = None,
         use_cache: bool = True,
         return_dict: bool = True,
+        attention_mask: torch.Tensor | None = None,
         **_: Any,
     ) -> CausalLMOutputWithPast:
         self.passes += 1
@@ -99,7 +99,9 @@ class Toy(PreTrainedModel, GenerationMixin):
         tokens = cache.update(keys, keys, 0)[0][:, 0, :, 0].long()
         new = input_ids.shape[1]
         earlier = torch.nn.functional.pad(tokens, (1, 0), value=-1)[:, :-1][:, -new:]
-        there = (earlier >= 0)[..., None]
+        seen = torch.ones_like(tokens) if attention_mask is None else attention_mask[:, : tokens.shape[1]]
+        earlier_is_seen = torch.nn.functional.pad(seen, (1, 0), value=0)[:, :-1][:, -new:]
+        there = ((earlier >= 0) & (earlier_is_seen > 0))[..., None]
         before = self.values["previous"][earlier.clamp(min=0)] * there * (not self.memoryless)
         hidden = self.values["hidden"][input_ids] + self.values["hidden"][earlier.clamp(min=0)] * there * 0.5
         logits = self.values["last"][input_ids] + before
@@ -129,30 +131,7 @@ class StopPair(StoppingCriteria):
         return (input_ids[:, -2:] == self.pair).all(dim=1)
 
 
-def contrastive(model: Toy, prompt: list[int], alpha: float, top_k: int, most: int, eos: list[int], penalty: float):
-    """Contrastive search: the candidate that is likely and unlike all that is there, by cosine."""
-    tokens = list(prompt)
-    output = model(torch.tensor([tokens]))
-    context, logits = output.hidden_states[-1][0], output.logits[0, -1]
-    scores = []
-    while len(tokens) < most:
-        processed = CountPenalty(penalty)(torch.tensor([tokens]), logits[None])[0]
-        scores.append(processed)
-        likely, candidates = torch.topk(torch.softmax(processed, dim=-1), top_k)
-        rows = torch.tensor([[*tokens, candidate] for candidate in candidates.tolist()])
-        output = model(rows)
-        new = output.hidden_states[-1][:, -1]
-        cosine = torch.nn.functional.normalize(new, dim=-1) @ torch.nn.functional.normalize(context, dim=-1).T
-        rank = ((1.0 - alpha) * likely - alpha * cosine.max(dim=-1).values).argmax().item()
-        tokens.append(candidates[rank].item())
-        context = torch.cat([context, new[rank][None]])
-        logits = output.logits[rank, -1]
-        if tokens[-1] in eos:
-            break
-    return tokens[len(prompt) :], scores
-
-
-BESIDE = ("count_penalty", "stop_pair", "assistant", "negative", "steps", "memoryless")
+BESIDE = ("count_penalty", "stop_pair", "assistant", "negative", "steps", "memoryless", "padding")
 PROMPTS = [[3, 7, 4], [5], [8, 9, 8, 9, 8], [16, 2, 11, 6, 11, 6], [10, 12]]
 EOS: list[Any] = [1, [1, 2], None, [6, 1, 14], [16, 2, 5, 12, 18, 9]]
 
@@ -188,6 +167,7 @@ def cases() -> list[dict[str, Any]]:
     add(0, num_beams=3, max_new_tokens=1, num_return_sequences=3)
     add(2, num_beams=3, stop_pair=[2, 16], count_penalty=0.6, num_return_sequences=2)
     add(3, 1, num_beams=3, num_return_sequences=2, steps=True, output_logits=True, count_penalty=0.8, max_new_tokens=8)
+
 
     # Groups.
     for beams, groups in ((4, 2), (6, 3), (6, 2), (4, 4)):
@@ -259,12 +239,37 @@ def cases() -> list[dict[str, Any]]:
             add(len(out) % 5, len(out) % 4, guidance_scale=scale, num_beams=beams, num_return_sequences=2,
                 memoryless=True, count_penalty=0.3)
 
-    # Contrastive search.
+    # Padding before the prompt: it counts, and nobody sees it.
+    add(0, 1, padding=4, count_penalty=0.5)
+    add(3, 1, padding=2, max_length=14, max_new_tokens=None)
+    add(2, 1, num_beams=3, num_return_sequences=2, padding=3, count_penalty=0.6)
+    add(3, prompt_lookup_num_tokens=4, padding=2, max_new_tokens=17)
+    add(0, guidance_scale=1.5, padding=3, count_penalty=0.2)
+
+    # All rows of all steps: groups that are done run on.
+    for early_stopping in (False, True):
+        add(0, 1, num_beams=4, num_beam_groups=2, diversity_penalty=0.8, early_stopping=early_stopping, steps=True,
+            output_logits=True, num_return_sequences=4, max_new_tokens=7)
+    return out
+
+
+def contrastive_cases() -> list[dict[str, Any]]:
+    """Those of contrastive.py."""
+    out: list[dict[str, Any]] = []
+
+    def add(prompt: int, eos: int, **parameters: Any) -> None:
+        beside = {key: parameters.pop(key) for key in BESIDE if key in parameters}
+        parameters = {"max_new_tokens": 12, "eos_token_id": EOS[eos], "pad_token_id": PAD, **parameters}
+        out.append({"prompt": PROMPTS[prompt], "parameters": parameters, **beside})
+
     for alpha in (0.1, 0.6):
         for top_k in (2, 4, 7):
             for prompt in range(5):
                 add(prompt, (prompt + top_k) % 4, penalty_alpha=alpha, top_k=top_k, count_penalty=0.5 * (prompt % 2))
-    add(0, penalty_alpha=0.5, top_k=4, steps=True, max_new_tokens=5)
+    add(0, 0, penalty_alpha=0.5, top_k=4, steps=True, output_logits=True, max_new_tokens=5)
+    # Padding before the prompt is no context.
+    add(0, 0, penalty_alpha=0.6, top_k=4, padding=3)
+    add(1, 2, penalty_alpha=0.4, top_k=3, padding=1, stop_pair=[2, 1])
     return out
 
 
@@ -285,17 +290,6 @@ def run(case: dict[str, Any], model: Toy, assistant: Toy) -> dict[str, Any]:
     prompt, given = case["prompt"], dict(case["parameters"])
     model.passes = model.tokens = assistant.passes = 0
     model.memoryless = bool(case.get("memoryless"))
-    if "penalty_alpha" in given:
-        eos = given["eos_token_id"]
-        eos = [] if eos is None else eos if isinstance(eos, list) else [eos]
-        most = len(prompt) + given["max_new_tokens"]
-        tokens, scores = contrastive(
-            model, prompt, given["penalty_alpha"], given["top_k"], most, eos, case.get("count_penalty", 0.0)
-        )
-        case["sequences"] = [tokens]
-        if case.get("steps"):
-            case["scores"] = [[rounded(score) for score in scores]]
-        return case
     if case.get("assistant"):
         assistant.generation_config = GenerationConfig()
         for key in ("num_assistant_tokens", "num_assistant_tokens_schedule", "assistant_confidence_threshold"):
@@ -309,7 +303,11 @@ def run(case: dict[str, Any], model: Toy, assistant: Toy) -> dict[str, Any]:
     if "stop_pair" in case:
         given["stopping_criteria"] = StoppingCriteriaList([StopPair(case["stop_pair"])])
     model.generation_config = GenerationConfig()
+    padding = case.get("padding", 0)
+    prompt = case["prompt"] = [PAD] * padding + prompt
     ids = torch.tensor([prompt])
+    if padding:
+        given["attention_mask"] = (torch.arange(len(prompt)) >= padding).long()[None]
     try:
         output = model.generate(ids, **given, return_dict_in_generate=True, output_scores=True)
     except RuntimeError:
@@ -324,8 +322,15 @@ def run(case: dict[str, Any], model: Toy, assistant: Toy) -> dict[str, Any]:
     if case.get("steps"):
         # The row that every token of a sequence came from. (Of groups of beams Python tells the wrong ones.)
         indices = output["beam_indices"].tolist() if "beam_indices" in output else None
+        groups = "num_beam_groups" in given
+        if indices and not groups:
+            case["beam_indices"] = [[beam for beam in beams if beam >= 0] for beams in indices]
         for name in ("scores", "logits"):
             if name not in output or output[name] is None:
+                continue
+            if indices and ("force_words_ids" not in given or name != "scores"):
+                case[f"beam_{name}"] = [[rounded(row) for row in step] for step in output[name]]
+            if groups:
                 continue
             case[name] = []
             for place, tokens in enumerate(case["sequences"]):
@@ -339,6 +344,30 @@ def run(case: dict[str, Any], model: Toy, assistant: Toy) -> dict[str, Any]:
     return case
 
 
+SAMPLING: list[dict[str, Any]] = [
+    {"top_k": 0},
+    {"temperature": 0.7, "top_k": 6},
+    {"temperature": 1.7, "top_p": 0.8, "top_k": None},
+    {"min_p": 0.1, "top_k": 12},
+    {"typical_p": 0.7, "top_k": 0, "temperature": 1.3},
+    {"epsilon_cutoff": 0.04, "top_k": 0},
+    {"eta_cutoff": 0.2, "top_k": 0, "repetition_penalty": 1.4},
+    {"top_k": 9, "top_p": 0.9, "temperature": 1.2, "suppress_tokens": [2], "renormalize_logits": True},
+]
+
+
+def sampling(model: Toy) -> list[dict[str, Any]]:
+    """What the first token of sampling is drawn by: the softmax of the processed scores."""
+    out = []
+    for parameters in SAMPLING:
+        model.generation_config = GenerationConfig()
+        given = {"do_sample": True, "max_new_tokens": 1, "pad_token_id": PAD, **parameters}
+        output = model.generate(torch.tensor([PROMPTS[0]]), **given, return_dict_in_generate=True, output_scores=True)
+        probabilities = torch.softmax(output.scores[0][0].double(), dim=-1)
+        out.append({"prompt": PROMPTS[0], "parameters": given, "probabilities": rounded(probabilities)})
+    return out
+
+
 def main() -> None:
     logging.disable(logging.WARNING)
     warnings.filterwarnings("ignore")
@@ -348,12 +377,16 @@ def main() -> None:
     model, assistant = Toy(model_tables).eval(), Toy(assistant_tables).eval()
     with torch.no_grad():
         done = [run(case, model, assistant) for case in cases()]
+        drawn = sampling(model)
 
     def line(value: Any) -> str:
         return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
-    body = ",\n".join(line(case) for case in done)
-    text = f'{{"model":{line(model_tables)},\n"assistant":{line(assistant_tables)},\n"cases":[\n{body}\n]}}\n'
+    def lines(values: list[Any]) -> str:
+        return ",\n".join(line(value) for value in values)
+
+    tables_of = f'"model":{line(model_tables)},\n"assistant":{line(assistant_tables)}'
+    text = f'{{{tables_of},\n"cases":[\n{lines(done)}\n],\n"sampling":[\n{lines(drawn)}\n]}}\n'
     (HERE / "searches.json").write_text(text, encoding="utf-8")
 
 

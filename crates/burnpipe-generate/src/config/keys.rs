@@ -10,7 +10,7 @@ const NULLABLE: [&str; 6] =
     ["top_k", "top_p", "typical_p", "epsilon_cutoff", "eta_cutoff", "assistant_confidence_threshold"];
 
 /// Keys of transformers that change no result here: how it keeps its cache and compiles, what else it returns.
-const WITHOUT_EFFECT: [&str; 19] = [
+const WITHOUT_EFFECT: [&str; 18] = [
     "use_cache",
     "cache_implementation",
     "cache_config",
@@ -18,7 +18,6 @@ const WITHOUT_EFFECT: [&str; 19] = [
     "prefill_chunk_size",
     "output_attentions",
     "output_hidden_states",
-    "return_dict_in_generate",
     "assistant_lookbehind",
     "target_lookbehind",
     "compile_config",
@@ -91,7 +90,9 @@ pub(super) fn of_call(settings: &Settings) -> Result<Settings> {
         if defaults.contains_key(key) || UNSUPPORTED.contains(&key.as_str()) {
             known.insert(key.clone(), value.clone());
         } else if OBJECTS.contains(&key.as_str()) {
-            let message = format!("`{key}` is no setting but an object; give it to the search itself");
+            let message = format!(
+                "`{key}` is an object and no setting; in Rust, give it beside the settings (`CustomRules`)"
+            );
             return Err(Error::new(ErrorKind::Parameter, message));
         } else if !WITHOUT_EFFECT.contains(&key.as_str()) {
             let near = suggestion(key, defaults.keys().map(String::as_str));

@@ -12,7 +12,8 @@ use fastrand::Rng;
 
 use super::choose::{argmax, draw, draw_weighted, softmax, stream};
 use super::propose::Proposer;
-use super::rules::{Form, Rules, Step, Trace, expect_rows};
+use super::record::Trace;
+use super::rules::{Form, Rules, Step, expect_rows};
 use super::{Generated, NextRows, RowStep, Search, Which};
 use crate::config::GenerationConfig;
 use crate::model::RowScores;
@@ -122,7 +123,8 @@ impl Assisted {
             };
             self.tokens.push(token);
             self.new_tokens.push(token);
-            self.rules.record(&mut self.trace, &step);
+            self.rules.record.push(&[step]);
+            self.trace.push(0);
             ended = self.rules.stops(&self.tokens);
             if ended || proposed != Some(token) {
                 break;
@@ -190,6 +192,6 @@ impl Search for Assisted {
 
     fn finish(&mut self) -> Generated {
         let tokens = self.tokens.split_off(self.rules.prompt_length);
-        Generated { sequences: vec![std::mem::take(&mut self.trace).sequence(tokens, None)] }
+        Generated { sequences: vec![self.rules.record.sequence(tokens, &self.trace)], ..Generated::default() }
     }
 }

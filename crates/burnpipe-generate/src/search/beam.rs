@@ -7,7 +7,8 @@ use burnpipe_core::Result;
 use fastrand::Rng;
 
 use super::choose::{draw_several, softmax, stream, top};
-use super::rules::{Form, Rules, Step, Trace, expect_rows, extended, prompt_rows, sums};
+use super::record::Trace;
+use super::rules::{Form, Rules, Step, expect_rows, extended, prompt_rows, sums};
 use super::{Generated, NextRows, RowStep, Search};
 use crate::config::{EarlyStopping, GenerationConfig};
 use crate::model::RowScores;
@@ -83,8 +84,7 @@ impl Beam {
         let candidate = |place: usize| {
             let beam = place / vocabulary;
             let tokens = extended(&self.running[beam].tokens, (place % vocabulary) as u32);
-            let mut trace = self.running[beam].trace.clone();
-            self.rules.record(&mut trace, &steps[beam % steps.len()]);
+            let trace = self.running[beam].trace.and(beam);
             let ended = self.rules.stops(&tokens);
             Candidate { tokens, score: sums[place], parent: beam, ended, trace }
         };
@@ -141,6 +141,7 @@ impl Search for Beam {
         for (given, beam) in scores.iter_mut().zip(&self.running) {
             steps.push(self.rules.step(given, 0, &beam.tokens, Form::LogProbabilities)?);
         }
+        self.rules.record.push(&steps);
         let candidates = self.continuations(&steps)?;
         let length = candidates.first().map_or(0, |candidate| candidate.tokens.len());
         let length = length.saturating_sub(self.rules.prompt_length);
@@ -178,8 +179,8 @@ impl Search for Beam {
         let best = std::mem::take(&mut self.finished).into_iter().take(self.num_return_sequences);
         let sequence = |mut beam: Candidate| {
             let tokens = beam.tokens.split_off(prompt);
-            beam.trace.sequence(tokens, Some(beam.score))
+            self.rules.record.beam_sequence(tokens, beam.trace, beam.score)
         };
-        Generated { sequences: best.map(sequence).collect() }
+        Generated { sequences: best.map(sequence).collect(), beams: self.rules.record.beams(self.num_beams) }
     }
 }

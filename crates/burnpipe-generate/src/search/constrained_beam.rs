@@ -64,8 +64,7 @@ impl ConstrainedBeam {
                 next.push(candidate);
             } else if rank < size && self.completes(&self.beams[candidate.beam].tokens) {
                 let beam = &self.beams[candidate.beam];
-                let mut trace = beam.trace.clone();
-                self.rules.record(&mut trace, &steps[candidate.beam]);
+                let trace = beam.trace.and(candidate.beam);
                 self.hypotheses.add(&beam.tokens, candidate.sum, length, trace);
             }
             if next.len() == size {
@@ -142,10 +141,11 @@ impl Search for ConstrainedBeam {
         for (given, beam) in scores.iter_mut().zip(&self.beams) {
             steps.push(self.rules.step(given, 0, &beam.tokens, Form::LogProbabilities)?);
         }
+        self.rules.record.push(&steps);
         let steps: Vec<Step> = steps.iter().cloned().cycle().take(self.beams.len()).collect();
         let next = self.sort_out(&steps)?;
         let next = self.with_words(next, &steps)?;
-        self.beams = next.iter().map(|next| next.running(&self.rules, &self.beams, &steps)).collect();
+        self.beams = next.iter().map(|next| next.running(&self.beams)).collect();
         if self.done || self.beams.iter().all(|beam| self.rules.stops(&beam.tokens)) {
             return Ok(None);
         }
@@ -167,6 +167,7 @@ impl Search for ConstrainedBeam {
     /// Rows that have all words go before those that do not, which are taken where there are too few.
     fn finish(&mut self) -> Generated {
         let beams = std::mem::take(&mut self.beams);
+        let count = beams.len();
         let (complete, others): (Vec<Running>, Vec<Running>) =
             beams.into_iter().partition(|beam| self.completes(&beam.tokens));
         let enough = complete.len() >= self.num_return_sequences;
@@ -175,6 +176,6 @@ impl Search for ConstrainedBeam {
             let length = beam.tokens.len() - self.rules.prompt_length;
             self.hypotheses.add(&beam.tokens, beam.sum, length, beam.trace);
         }
-        best(self.hypotheses.take(), self.num_return_sequences, &self.rules, self.stopped)
+        best(self.hypotheses.take(), self.num_return_sequences, count, &self.rules, self.stopped)
     }
 }

@@ -6,7 +6,8 @@
 use burnpipe_core::{Error, ErrorKind, Result};
 
 use super::choose::{softmax, top};
-use super::rules::{Form, Rules, Step, Trace, expect_rows};
+use super::record::Trace;
+use super::rules::{Form, Rules, Step, expect_rows};
 use super::{Generated, NextRows, RowStep, Search};
 use crate::config::GenerationConfig;
 use crate::model::RowScores;
@@ -17,6 +18,8 @@ pub(super) struct Contrastive {
     penalty_alpha: f32,
     top_k: usize,
     tokens: Vec<u32>,
+    /// How many of them are padding, which has no hidden states.
+    padding: usize,
     /// Hidden states of all tokens so far, each of length 1.
     context: Vec<Vec<f32>>,
     /// What is running: tokens with their probabilities; none while the prompt runs.
@@ -29,12 +32,13 @@ pub(super) struct Contrastive {
 
 impl Contrastive {
     /// A search for configurations with `penalty_alpha` and `top_k`.
-    pub(super) fn new(rules: Rules, config: &GenerationConfig, prompt: Vec<u32>) -> Self {
+    pub(super) fn new(rules: Rules, config: &GenerationConfig, prompt: Vec<u32>, padding: usize) -> Self {
         Self {
             rules,
             penalty_alpha: config.penalty_alpha.unwrap_or_default() as f32,
             top_k: config.top_k.unwrap_or(1),
             tokens: prompt,
+            padding,
             context: Vec::new(),
             candidates: Vec::new(),
             step: None,
@@ -87,7 +91,8 @@ impl Search for Contrastive {
             let (chosen, hidden) = self.choose(&scores)?;
             place = chosen;
             let token = self.candidates[place].0;
-            self.rules.record(&mut self.trace, &step);
+            self.rules.record.push(&[step]);
+            self.trace.push(0);
             self.tokens.push(token);
             self.new_tokens.push(token);
             self.context.push(hidden);
@@ -96,7 +101,7 @@ impl Search for Contrastive {
             }
         } else {
             self.context = scores[0].hidden_states.iter().map(|hidden| unit(hidden)).collect();
-            if self.context.len() != self.tokens.len() {
+            if self.context.len() + self.padding != self.tokens.len() {
                 return Err(missing());
             }
         }
@@ -111,7 +116,7 @@ impl Search for Contrastive {
 
     fn finish(&mut self) -> Generated {
         let tokens = self.tokens.split_off(self.rules.prompt_length);
-        Generated { sequences: vec![std::mem::take(&mut self.trace).sequence(tokens, None)] }
+        Generated { sequences: vec![self.rules.record.sequence(tokens, &self.trace)], ..Generated::default() }
     }
 }
 

@@ -8,7 +8,8 @@ use burnpipe_core::{Error, ErrorKind, Result};
 use super::beam::NEVER;
 use super::choose::top;
 use super::hypotheses::{Hypotheses, best};
-use super::rules::{Form, Rules, Step, Trace, expect_rows, extended, prompt_rows, sums};
+use super::record::Trace;
+use super::rules::{Form, Rules, Step, expect_rows, extended, prompt_rows, sums};
 use super::{Generated, NextRows, RowStep, Search};
 use crate::config::GenerationConfig;
 use crate::model::RowScores;
@@ -38,7 +39,7 @@ impl Group {
     fn pad(&mut self, token: u32) {
         if let Some(first) = self.beams.first().cloned() {
             let tokens = extended(&first.tokens, token);
-            self.beams.fill(Running { tokens, ..first });
+            self.beams.fill(Running { tokens, parent: 0, ..first });
         }
     }
 }
@@ -93,17 +94,22 @@ impl GroupBeam {
         })
     }
 
-    /// Goes on with one group; the tokens are those that earlier groups chose in this step. There is one row for
-    /// each beam, or the prompt's for all.
-    fn advance_group(&mut self, place: usize, mut rows: Vec<RowScores>, earlier: &[u32]) -> Result<()> {
-        let group = &mut self.groups[place];
+    /// The steps of a group's beams; the tokens are those that earlier groups chose in this step. There is one row
+    /// for each beam, or the prompt's for all.
+    fn steps(&self, place: usize, mut rows: Vec<RowScores>, earlier: &[u32]) -> Result<Vec<Step>> {
+        let group = &self.groups[place];
         let mut steps = Vec::with_capacity(group.beams.len());
         for (given, beam) in rows.iter_mut().zip(&group.beams) {
             let charge = |scores: &mut [f32]| self.diversity.process(earlier, scores);
             steps.push(self.rules.step_after(given, 0, &beam.tokens, Form::LogProbabilities, charge)?);
         }
-        let steps: Vec<Step> = steps.iter().cloned().cycle().take(group.beams.len()).collect();
-        let candidates = continuations(&self.rules, &group.beams, &steps)?;
+        Ok(steps.iter().cloned().cycle().take(group.beams.len()).collect())
+    }
+
+    /// Goes on with one group.
+    fn advance_group(&mut self, place: usize, steps: &[Step]) -> Result<()> {
+        let group = &mut self.groups[place];
+        let candidates = continuations(&self.rules, &group.beams, steps)?;
         let length = group.beams.first().map_or(0, |beam| beam.tokens.len()) + 1 - self.rules.prompt_length;
         let best = candidates.first().map_or(-NEVER, |candidate| candidate.sum);
         let size = group.beams.len();
@@ -113,12 +119,11 @@ impl GroupBeam {
                 // One that is not among the best is there to fill the beams only.
                 if rank < size {
                     let beam = &group.beams[candidate.beam];
-                    let mut trace = beam.trace.clone();
-                    self.rules.record(&mut trace, &steps[candidate.beam]);
+                    let trace = beam.trace.and(candidate.beam);
                     group.hypotheses.add(&beam.tokens, candidate.sum, length, trace);
                 }
             } else {
-                next.push(candidate.running(&self.rules, &group.beams, &steps));
+                next.push(candidate.running(&group.beams));
             }
             if next.len() == size {
                 break;
@@ -140,10 +145,9 @@ pub(super) struct Continuation {
 
 impl Continuation {
     /// The row that it makes.
-    pub(super) fn running(&self, rules: &Rules, beams: &[Running], steps: &[Step]) -> Running {
+    pub(super) fn running(&self, beams: &[Running]) -> Running {
         let beam = &beams[self.beam];
-        let mut trace = beam.trace.clone();
-        rules.record(&mut trace, &steps[self.beam]);
+        let trace = beam.trace.and(self.beam);
         Running { tokens: extended(&beam.tokens, self.token), sum: self.sum, parent: self.beam, trace }
     }
 }
@@ -181,31 +185,40 @@ impl Search for GroupBeam {
     fn advance(&mut self, scores: Vec<RowScores>) -> Result<Option<NextRows>> {
         let shared = std::mem::take(&mut self.only_prompt);
         let size = self.groups.first().map_or(0, |group| group.beams.len());
-        let open = self.groups.iter().filter(|group| !group.done).count();
+        // Where scores are returned, groups that are done run on, as they do in the reference.
+        let all_run = self.rules.record.is_wanted();
+        let open = self.groups.iter().filter(|group| all_run || !group.done).count();
         expect_rows(&scores, if shared { 1 } else { open * size })?;
         let prompt = if shared { scores.clone() } else { Vec::new() };
         let mut scores = scores.into_iter();
-        let (mut earlier, mut rows) = (Vec::new(), Vec::new());
+        let (mut earlier, mut rows, mut all_steps) = (Vec::new(), Vec::new(), Vec::new());
         let mut first_row = 0;
         for place in 0..self.groups.len() {
-            if self.groups[place].done {
-                self.groups[place].pad(self.pad_token_id);
-                earlier.extend(std::iter::repeat_n(self.pad_token_id, size));
-                continue;
+            let done = self.groups[place].done;
+            if all_run || !done {
+                let given = if shared { prompt.clone() } else { scores.by_ref().take(size).collect() };
+                let steps = self.steps(place, given, &earlier)?;
+                if !done {
+                    self.advance_group(place, &steps)?;
+                }
+                all_steps.extend(steps);
             }
-            let given = if shared { prompt.clone() } else { scores.by_ref().take(size).collect() };
-            self.advance_group(place, given, &earlier)?;
+            if done {
+                self.groups[place].pad(self.pad_token_id);
+            }
             let group = &self.groups[place];
             let chosen = |beam: &Running| beam.tokens.last().copied().unwrap_or_default();
             earlier.extend(group.beams.iter().map(chosen));
-            if !group.done {
+            if all_run || !group.done {
                 let parent = |beam: &Running| if shared { 0 } else { first_row + beam.parent };
                 rows.extend(group.beams.iter().map(|beam| RowStep::next(parent(beam), chosen(beam))));
             }
-            first_row += size;
+            first_row += if all_run || !done { size } else { 0 };
         }
+        self.rules.record.push(&all_steps);
         let mut beams = self.groups.iter().flat_map(|group| &group.beams);
-        let ended = rows.is_empty() || beams.all(|beam| self.rules.stops(&beam.tokens));
+        let ended =
+            self.groups.iter().all(|group| group.done) || beams.all(|beam| self.rules.stops(&beam.tokens));
         Ok((!ended).then(|| NextRows::of_model(rows)))
     }
 
@@ -219,14 +232,18 @@ impl Search for GroupBeam {
     }
 
     fn finish(&mut self) -> Generated {
-        let mut rows = Vec::new();
+        let (mut rows, mut beams) = (Vec::new(), 0);
         for mut group in std::mem::take(&mut self.groups) {
+            let size = group.beams.len();
             for beam in group.beams.into_iter().filter(|_| !group.done) {
                 let length = beam.tokens.len() - self.rules.prompt_length;
                 group.hypotheses.add(&beam.tokens, beam.sum, length, beam.trace);
             }
-            rows.extend(group.hypotheses.take());
+            let mut kept = group.hypotheses.take();
+            kept.iter_mut().for_each(|row| row.trace.shift(beams));
+            rows.extend(kept);
+            beams += size;
         }
-        best(rows, self.num_return_sequences, &self.rules, self.stopped)
+        best(rows, self.num_return_sequences, beams, &self.rules, self.stopped)
     }
 }

@@ -4,7 +4,8 @@
 //! transformers 4.56.2. Scores are f64 there, as Python's numbers are.
 
 use super::Generated;
-use super::rules::{Rules, Trace};
+use super::record::Trace;
+use super::rules::Rules;
 use crate::config::{EarlyStopping, GenerationConfig};
 
 /// The best rows that ended, up to a number.
@@ -22,7 +23,7 @@ pub(super) struct Hypotheses {
 pub(super) struct Hypothesis {
     score: f64,
     tokens: Vec<u32>,
-    trace: Trace,
+    pub(super) trace: Trace,
 }
 
 impl Hypotheses {
@@ -82,14 +83,23 @@ impl Hypotheses {
 
 /// The best of some rows; of equals the one that came last. The first of the tokens that end a sequence is put
 /// behind each that has room for it, unless they were cut off.
-pub(super) fn best(mut rows: Vec<Hypothesis>, count: usize, rules: &Rules, cut_off: bool) -> Generated {
+pub(super) fn best(
+    mut rows: Vec<Hypothesis>,
+    count: usize,
+    beams: usize,
+    rules: &Rules,
+    cut_off: bool,
+) -> Generated {
     rows.sort_by(|one, other| one.score.total_cmp(&other.score));
     let sequence = |row: Hypothesis| {
         let mut tokens = row.tokens;
         if tokens.len() < rules.max_length && !cut_off {
             tokens.extend(rules.eos_token_ids.first());
         }
-        row.trace.sequence(tokens.split_off(rules.prompt_length), Some(row.score as f32))
+        rules.record.beam_sequence(tokens.split_off(rules.prompt_length), row.trace, row.score as f32)
     };
-    Generated { sequences: rows.into_iter().rev().take(count).map(sequence).collect() }
+    Generated {
+        sequences: rows.into_iter().rev().take(count).map(sequence).collect(),
+        beams: rules.record.beams(beams),
+    }
 }

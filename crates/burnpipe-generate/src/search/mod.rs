@@ -10,7 +10,9 @@ mod group_beam;
 mod guided;
 mod hypotheses;
 mod mode;
+mod padded;
 mod propose;
+mod record;
 mod rules;
 mod sample;
 
@@ -104,6 +106,8 @@ impl RowStep {
 pub struct Generated {
     /// `num_return_sequences` of them.
     pub sequences: Vec<Sequence>,
+    /// Of a beam search with `output_scores` or `output_logits`: what all beams had, returned or not.
+    pub beams: BeamScores,
 }
 
 /// One sequence of new tokens.
@@ -113,8 +117,23 @@ pub struct Sequence {
     pub tokens: Vec<u32>,
     /// A beam search's final score: `sequences_scores`.
     pub score: Option<f32>,
-    /// The processed scores of every new token's step, with `output_scores`: `[vocabulary]` each.
+    /// Of a beam search: the beam that every new token was chosen from, `beam_indices`.
+    pub beam_indices: Vec<usize>,
+    /// With `output_scores`, what every new token was chosen from: `[vocabulary]` each, processed. Logits, or
+    /// log-probabilities in a beam search. A token that was put behind the last step to end a row has none.
     pub scores: Vec<Vec<f32>>,
-    /// The model's logits of every new token's step, with `output_logits`: `[vocabulary]` each.
+    /// With `output_logits`, the model's logits in the same steps: `[vocabulary]` each.
     pub logits: Vec<Vec<f32>>,
+}
+
+/// What all beams of a search had at every step, as `generate()` returns it: `[steps][beams][vocabulary]`.
+///
+/// Of a constrained beam search Python adds to the log-probabilities what the beam had before; here they are
+/// without.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BeamScores {
+    /// The processed log-probabilities, with `output_scores`.
+    pub scores: Vec<Vec<Vec<f32>>>,
+    /// The model's logits, with `output_logits`.
+    pub logits: Vec<Vec<Vec<f32>>>,
 }

@@ -1,6 +1,6 @@
 //! The search of a method, by the parameters.
 
-use burnpipe_core::Result;
+use burnpipe_core::{Error, ErrorKind, Result};
 
 use super::Search;
 use super::assisted::Assisted;
@@ -9,6 +9,7 @@ use super::constrained_beam::ConstrainedBeam;
 use super::contrastive::Contrastive;
 use super::group_beam::GroupBeam;
 use super::guided::Guided;
+use super::padded::Padded;
 use super::rules::Rules;
 use super::sample::Sample;
 use crate::config::{GenerationConfig, GenerationMode};
@@ -24,6 +25,8 @@ pub struct SearchContext {
     pub assistant: bool,
     /// The prompt that guidance moves away from; `None` for the last token of the prompt.
     pub negative_prompt: Option<Vec<u32>>,
+    /// How many tokens at the prompt's start are padding: they count, and the model does not read them.
+    pub padding: usize,
 }
 
 /// The search that continues a prompt by the method that the parameters name.
@@ -48,7 +51,11 @@ pub fn search(
     let seed = config.seed.unwrap_or_else(|| fastrand::u64(..));
     let (input, count) = (context.input, config.num_return_sequences);
     let guided = config.guidance_scale.is_some_and(|scale| scale != 1.0);
-    let guided_prompt = guided.then(|| prompt.clone());
+    let padding = context.padding;
+    if padding >= prompt.len() {
+        return Err(Error::new(ErrorKind::Input, "the prompt has no token to continue, only padding"));
+    }
+    let guided_prompt = guided.then(|| prompt[padding..].to_vec());
     let search: Box<dyn Search> = match config.generation_mode(context.assistant) {
         GenerationMode::GreedySearch | GenerationMode::Sample => {
             Box::new(Sample::new(rules, &prompt, config.do_sample, count, seed, input))
@@ -58,9 +65,10 @@ pub fn search(
         }
         GenerationMode::GroupBeamSearch => Box::new(GroupBeam::new(rules, config, &prompt)?),
         GenerationMode::ConstrainedBeamSearch => Box::new(ConstrainedBeam::new(rules, config, &prompt)?),
-        GenerationMode::ContrastiveSearch => Box::new(Contrastive::new(rules, config, prompt)),
+        GenerationMode::ContrastiveSearch => Box::new(Contrastive::new(rules, config, prompt, padding)),
         GenerationMode::AssistedGeneration => Box::new(Assisted::new(rules, config, prompt, seed, input)?),
     };
+    let search = if padding > 0 { Box::new(Padded::new(search, padding)) } else { search };
     Ok(match guided_prompt {
         Some(prompt) => {
             Box::new(Guided::new(search, &prompt, context.negative_prompt.clone(), config.num_beams > 1)?)

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use burnpipe_core::{Error, ErrorKind, Result};
 
-use super::choose::{argmax, log_softmax};
-use super::{RowStep, Sequence};
+use super::RowStep;
+use super::choose::{argmax, has_nan, log_softmax};
+use super::record::Record;
 use crate::config::GenerationConfig;
 use crate::model::RowScores;
 use crate::processor::LogitsProcessor;
@@ -22,8 +23,8 @@ pub(super) struct Rules {
     /// Tokens that a row may have, prompt included.
     pub(super) max_length: usize,
     guidance_scale: f32,
-    output_scores: bool,
-    output_logits: bool,
+    /// The steps that will be returned.
+    pub(super) record: Record,
 }
 
 /// What the model's logits are turned into before the processors.
@@ -39,14 +40,8 @@ pub(super) enum Form {
 #[derive(Clone)]
 pub(super) struct Step {
     pub(super) scores: Arc<Vec<f32>>,
-    logits: Option<Arc<Vec<f32>>>,
-}
-
-/// The scores of all tokens of a sequence so far, as far as they are to be returned.
-#[derive(Clone, Default)]
-pub(super) struct Trace {
-    scores: Vec<Arc<Vec<f32>>>,
-    logits: Vec<Arc<Vec<f32>>>,
+    /// The model's own, where they will be returned.
+    pub(super) logits: Option<Arc<Vec<f32>>>,
 }
 
 impl Rules {
@@ -82,8 +77,7 @@ impl Rules {
             prompt_length: prompt.len(),
             max_length,
             guidance_scale: config.guidance_scale.unwrap_or(1.0) as f32,
-            output_scores: config.output_scores,
-            output_logits: config.output_logits,
+            record: Record::new(config),
         })
     }
 
@@ -107,7 +101,7 @@ impl Rules {
     ) -> Result<Step> {
         let given = row.logits.get_mut(place).map(std::mem::take).filter(|logits| !logits.is_empty());
         let mut scores = given.ok_or_else(missing_scores)?;
-        let logits = self.output_logits.then(|| Arc::new(scores.clone()));
+        let logits = self.record.wants_logits().then(|| Arc::new(scores.clone()));
         match row.unconditional.get_mut(place) {
             Some(unconditional) => self.guide(&mut scores, unconditional),
             None if form == Form::LogProbabilities => log_softmax(&mut scores),
@@ -117,7 +111,7 @@ impl Rules {
         for processor in &self.processors {
             processor.process(tokens, &mut scores)?;
         }
-        if scores.iter().any(|score| score.is_nan()) {
+        if has_nan(&scores) {
             let message = "the model's scores of the next token are not numbers (NaN); load it in f32, or set \
                            `remove_invalid_values`";
             return Err(Error::new(ErrorKind::Weights, message));
@@ -146,22 +140,6 @@ impl Rules {
     /// Whether the token ends a sequence.
     pub(super) fn is_eos(&self, token: u32) -> bool {
         self.eos_token_ids.contains(&token)
-    }
-
-    /// Adds a step to those that will be returned.
-    pub(super) fn record(&self, trace: &mut Trace, step: &Step) {
-        if self.output_scores {
-            trace.scores.push(step.scores.clone());
-        }
-        trace.logits.extend(step.logits.clone());
-    }
-}
-
-impl Trace {
-    /// The sequence that the steps belong to.
-    pub(super) fn sequence(self, tokens: Vec<u32>, score: Option<f32>) -> Sequence {
-        let lists = |steps: Vec<Arc<Vec<f32>>>| steps.into_iter().map(Arc::unwrap_or_clone).collect();
-        Sequence { tokens, score, scores: lists(self.scores), logits: lists(self.logits) }
     }
 }
 

@@ -7,7 +7,8 @@ use burnpipe_core::Result;
 use fastrand::Rng;
 
 use super::choose::{argmax, draw, stream};
-use super::rules::{Form, Rules, Trace, expect_rows, prompt_rows};
+use super::record::Trace;
+use super::rules::{Form, Rules, expect_rows, prompt_rows};
 use super::{Generated, NextRows, RowStep, Search};
 use crate::model::RowScores;
 
@@ -59,6 +60,7 @@ impl Search for Sample {
         for (given, &place) in scores.iter_mut().zip(&self.running) {
             steps.push(self.rules.step(given, 0, &self.rows[place].tokens, Form::Logits)?);
         }
+        self.rules.record.push(&steps);
         let mut next = Vec::new();
         let mut running = Vec::new();
         for (rank, &place) in self.running.iter().enumerate() {
@@ -67,7 +69,7 @@ impl Search for Sample {
             let token =
                 if self.do_sample { draw(&step.scores, &mut row.random)? } else { argmax(&step.scores)? };
             row.tokens.push(token);
-            self.rules.record(&mut row.trace, step);
+            row.trace.push(parent);
             if !self.rules.stops(&row.tokens) {
                 running.push(place);
                 next.push(RowStep::next(parent, token));
@@ -92,7 +94,7 @@ impl Search for Sample {
     fn finish(&mut self) -> Generated {
         let prompt = self.rules.prompt_length;
         let rows = std::mem::take(&mut self.rows);
-        let sequence = |mut row: Row| row.trace.sequence(row.tokens.split_off(prompt), None);
-        Generated { sequences: rows.into_iter().map(sequence).collect() }
+        let sequence = |mut row: Row| self.rules.record.sequence(row.tokens.split_off(prompt), &row.trace);
+        Generated { sequences: rows.into_iter().map(sequence).collect(), ..Generated::default() }
     }
 }

@@ -1,6 +1,6 @@
 //! Every decoding method against `generate()` of transformers 4.56.2 on a toy model.
 
-use burnpipe_generate::Decoder;
+use burnpipe_generate::SearchRunner;
 
 use crate::toy::{Case, Goldens, drain, goldens};
 
@@ -55,10 +55,10 @@ fn check(method: &str) {
 
 fn compare(goldens: &Goldens, case: &Case) -> Result<(), String> {
     let (mut model, mut assistant) = goldens.models(case);
-    let mut decoder = Decoder::new(&mut model).with_assistant(&mut assistant);
+    let mut runner = SearchRunner::new(&mut model).with_assistant(&mut assistant);
     let config = case.config();
-    decoder.push(0, case.search(&config, 0).unwrap());
-    let (_, streamed, result) = drain(&mut decoder).remove(0);
+    runner.push(0, case.search(&config, 0).unwrap());
+    let (_, streamed, result) = drain(&mut runner).remove(0);
     let generated = result.unwrap();
     let tokens: Vec<&[u32]> = generated.sequences.iter().map(|sequence| &*sequence.tokens).collect();
     let differs = |what: &str, ours: &dyn std::fmt::Debug, theirs: &dyn std::fmt::Debug| {
@@ -93,7 +93,25 @@ fn compare(goldens: &Goldens, case: &Case) -> Result<(), String> {
             }
         }
     }
-    drop(decoder);
+    for (expected, ours) in
+        [(&case.beam_scores, &generated.beams.scores), (&case.beam_logits, &generated.beams.logits)]
+    {
+        let Some(expected) = expected else { continue };
+        let same = |(ours, theirs): (&Vec<Vec<f32>>, &Vec<Vec<f32>>)| {
+            ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(ours, theirs)| close(ours, theirs))
+        };
+        if ours.len() != expected.len() || !ours.iter().zip(expected).all(same) {
+            return Err(differs("all beams", ours, expected));
+        }
+    }
+    if let Some(expected) = &case.beam_indices {
+        let beams: Vec<&[usize]> =
+            generated.sequences.iter().map(|sequence| &*sequence.beam_indices).collect();
+        if beams != *expected {
+            return Err(differs("beam_indices", &beams, expected));
+        }
+    }
+    drop(runner);
     let passes = [model.passes.len(), assistant.passes.len(), model.tokens];
     let Some(expected) = case.passes.filter(|_| case.sequences[0].len() <= most) else { return Ok(()) };
     // A look-up of Python's proposes more than there is room for.

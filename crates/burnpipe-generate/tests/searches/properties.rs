@@ -1,11 +1,17 @@
 //! What must hold of the methods whatever Python answers: distributions, and methods that give the same.
 
-use burnpipe_generate::{Decoder, GenerationConfig};
+use burnpipe_generate::{GenerationConfig, ProcessorInputs, SearchContext, SearchRunner, processors, search};
 use serde_json::{Value, json};
 
 use crate::toy::{Case, Goldens, Toy, alone, case, drain, goldens};
 
 const DRAWS: usize = 20_000;
+
+/// Wilson and Hilferty's bound that is passed once in a million, of so many degrees of freedom.
+fn bound(cells: f64) -> f64 {
+    let part = 2.0 / (9.0 * cells);
+    cells * (1.0 - part + 4.753 * f64::sqrt(part)).powi(3)
+}
 
 /// The first two tokens of 20,000 draws, by the tables' own probabilities.
 fn check_draws(goldens: &Goldens, first_two: impl Iterator<Item = [u32; 2]>) {
@@ -32,9 +38,7 @@ fn check_draws(goldens: &Goldens, first_two: impl Iterator<Item = [u32; 2]>) {
         }
     }
     chi_square += (rest - expected_rest).powi(2) / expected_rest;
-    // Wilson and Hilferty's bound that is passed once in a million, of `cells` degrees of freedom.
-    let part = 2.0 / (9.0 * cells);
-    let bound = cells * (1.0 - part + 4.753 * f64::sqrt(part)).powi(3);
+    let bound = bound(cells);
     assert!(cells > 100.0 && chi_square < bound, "{chi_square} of {cells} cells, at most {bound}");
 }
 
@@ -49,6 +53,47 @@ fn draws_follow_the_probabilities() {
         &goldens,
         generated.sequences.iter().map(|sequence| [sequence.tokens[0], sequence.tokens[1]]),
     );
+}
+
+/// What the warpers leave is Python's, and tokens are drawn by it.
+#[test]
+fn draws_follow_pythons_processed_probabilities() {
+    let goldens = goldens();
+    for drawn in &goldens.sampling {
+        let config: GenerationConfig = serde_json::from_value(drawn.parameters.clone()).unwrap();
+        let config = GenerationConfig {
+            num_return_sequences: DRAWS,
+            output_scores: true,
+            seed: Some(17),
+            ..config.for_prompt(drawn.prompt.len(), None).unwrap()
+        };
+        let processors = processors(&config, &drawn.prompt, ProcessorInputs::default()).unwrap();
+        let context = SearchContext::default();
+        let search = search(&config, drawn.prompt.clone(), processors, Vec::new(), &context).unwrap();
+        let mut runner = SearchRunner::new(Toy::new(&goldens.model));
+        runner.push(0, search);
+        let generated = drain(&mut runner).remove(0).2.unwrap();
+
+        let weights = generated.sequences[0].scores[0].iter().map(|score| f64::from(*score).exp());
+        let total: f64 = weights.clone().sum();
+        let (mut chi_square, mut cells) = (0.0, 0.0);
+        for (token, (weight, expected)) in weights.zip(&drawn.probabilities).enumerate() {
+            assert!((weight / total - expected).abs() < 1e-5, "token {token} of {}", drawn.parameters);
+            let token = token as u32;
+            let count =
+                generated.sequences.iter().filter(|sequence| sequence.tokens == [token]).count() as f64;
+            if *expected == 0.0 {
+                assert_eq!(count, 0.0, "token {token} of {}", drawn.parameters);
+            } else {
+                let expected = expected * DRAWS as f64;
+                chi_square += (count - expected).powi(2) / expected;
+                cells += 1.0;
+            }
+        }
+        let bound = bound(f64::max(cells - 1.0, 1.0));
+        assert!(chi_square < bound, "{chi_square}, at most {bound}: {}", drawn.parameters);
+    }
+    assert!(goldens.sampling.len() >= 8);
 }
 
 /// Whatever proposes tokens, and however badly, the model's distribution comes out.
@@ -66,9 +111,9 @@ fn proposals_do_not_change_the_probabilities() {
         let case = Case { assistant, ..case(&[5], parameters) };
         let config = case.config();
         let (mut model, mut small) = goldens.models(&case);
-        let mut decoder = Decoder::new(&mut model).with_assistant(&mut small);
-        (0..DRAWS).for_each(|id| decoder.push(id, case.search(&config, id).unwrap()));
-        let done = drain(&mut decoder);
+        let mut runner = SearchRunner::new(&mut model).with_assistant(&mut small);
+        (0..DRAWS).for_each(|id| runner.push(id, case.search(&config, id).unwrap()));
+        let done = drain(&mut runner);
         check_draws(&goldens, done.iter().map(|(_, streamed, _)| [streamed[0], streamed[1]]));
     }
 }
@@ -113,10 +158,10 @@ fn twins_say_the_same_after_another_prompt() {
             GenerationConfig { guidance_scale: Some(1.4), max_new_tokens: Some(15), ..case.config() };
         let mut model = Toy::new(&goldens.model);
         model.twins = Some([case.prompt.len(), negative.len()]);
-        let mut decoder = Decoder::new(&mut model);
-        decoder.push(0, case.search(&config, 0).unwrap());
-        drain(&mut decoder).remove(0).2.unwrap();
-        drop(decoder);
+        let mut runner = SearchRunner::new(&mut model);
+        runner.push(0, case.search(&config, 0).unwrap());
+        drain(&mut runner).remove(0).2.unwrap();
+        drop(runner);
         assert!(model.passes.len() > 3);
     }
 }

@@ -2,7 +2,8 @@
 
 use burnpipe_core::{ErrorKind, Result};
 use burnpipe_generate::{
-    Decoder, GenerationConfig, LanguageModel, LogitsProcessor, ModelRow, RowScores, SearchContext, search,
+    GenerationConfig, LanguageModel, LogitsProcessor, ModelRow, RowScores, SearchContext, SearchRunner,
+    search,
 };
 use serde_json::{Value, json};
 
@@ -65,18 +66,18 @@ fn parameters_that_contradict_each_other() {
 fn an_assistant_that_is_not_there() {
     let goldens = goldens();
     let case = Case { assistant: true, ..case(&[3], json!({})) };
-    let mut decoder = Decoder::new(Toy::new(&goldens.model));
-    decoder.push(0, case.search(&case.config(), 0).unwrap());
-    assert!(drain(&mut decoder).remove(0).2.unwrap_err().to_string().contains("assistant"));
+    let mut runner = SearchRunner::new(Toy::new(&goldens.model));
+    runner.push(0, case.search(&case.config(), 0).unwrap());
+    assert!(drain(&mut runner).remove(0).2.unwrap_err().to_string().contains("assistant"));
 }
 
 #[test]
 fn a_forced_word_out_of_the_vocabulary() {
     let goldens = goldens();
     let case = case(&[3], json!({"num_beams": 2, "force_words_ids": [[4, 99]]}));
-    let mut decoder = Decoder::new(Toy::new(&goldens.model));
-    decoder.push(0, case.search(&case.config(), 0).unwrap());
-    assert!(drain(&mut decoder).remove(0).2.unwrap_err().to_string().contains("99"));
+    let mut runner = SearchRunner::new(Toy::new(&goldens.model));
+    runner.push(0, case.search(&case.config(), 0).unwrap());
+    assert!(drain(&mut runner).remove(0).2.unwrap_err().to_string().contains("99"));
 }
 
 /// Answers less than it was asked for.
@@ -108,9 +109,9 @@ fn a_model_that_answers_too_little() {
     for fault in 0..4 {
         for parameters in methods() {
             let case = case(&[3, 4, 3], parameters);
-            let mut decoder = Decoder::new(Careless(fault));
-            decoder.push(0, case.search(&case.config(), 0).unwrap());
-            let result = drain(&mut decoder).remove(0).2;
+            let mut runner = SearchRunner::new(Careless(fault));
+            runner.push(0, case.search(&case.config(), 0).unwrap());
+            let result = drain(&mut runner).remove(0).2;
             assert!(fault == 3 || result.is_err(), "fault {fault}: {}", case.parameters);
         }
     }
@@ -136,9 +137,9 @@ fn no_token_is_possible() {
             let processors: Vec<Box<dyn LogitsProcessor>> = vec![Box::new(Everywhere(value))];
             let config = GenerationConfig { max_new_tokens: Some(3), ..case.config() };
             let search = search(&config, case.prompt.clone(), processors, Vec::new(), &context).unwrap();
-            let mut decoder = Decoder::new(Toy::new(&goldens.model));
-            decoder.push(0, search);
-            drain(&mut decoder).remove(0).2
+            let mut runner = SearchRunner::new(Toy::new(&goldens.model));
+            runner.push(0, search);
+            drain(&mut runner).remove(0).2
         };
         assert_eq!(
             result(f32::NEG_INFINITY).unwrap_err().kind(),
@@ -160,7 +161,7 @@ fn scores_that_were_mended_are_used() {
     let config = GenerationConfig { max_new_tokens: Some(1), ..GenerationConfig::default() };
     let processors: Vec<Box<dyn LogitsProcessor>> = vec![Box::new(Everywhere(0.0))];
     let search = search(&config, vec![3], processors, Vec::new(), &SearchContext::default()).unwrap();
-    let mut decoder = Decoder::new(&mut model);
-    decoder.push(0, search);
-    assert_eq!(drain(&mut decoder).remove(0).2.unwrap().sequences[0].tokens, [0]);
+    let mut runner = SearchRunner::new(&mut model);
+    runner.push(0, search);
+    assert_eq!(drain(&mut runner).remove(0).2.unwrap().sequences[0].tokens, [0]);
 }

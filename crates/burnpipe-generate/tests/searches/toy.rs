@@ -1,4 +1,4 @@
-//! The toy language model of `tests/goldens/generation/searches.py`, and what is set up around it.
+//! The toy language model of `tests/goldens/generation/searches.py` and `contrastive.py`, and what is set up around it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,8 +6,8 @@ use std::path::Path;
 
 use burnpipe_core::{Error, ErrorKind, Result};
 use burnpipe_generate::{
-    Decoder, Event, Generated, GenerationConfig, LanguageModel, LogitsProcessor, ModelRow, RowScores, Search,
-    SearchContext, StoppingRule, search,
+    Event, Generated, GenerationConfig, LanguageModel, LogitsProcessor, ModelRow, RowScores, Search,
+    SearchContext, SearchRunner, StoppingRule, search,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -29,6 +29,12 @@ pub(crate) struct Case {
     #[serde(default)]
     pub(crate) assistant: bool,
     pub(crate) negative: Option<Vec<u32>>,
+    /// How many of the prompt's tokens are padding.
+    #[serde(default)]
+    pub(crate) padding: usize,
+    /// Whether scores are returned.
+    #[serde(default)]
+    pub(crate) steps: bool,
     /// Whether the logits are looked up by the last token alone.
     #[serde(default)]
     pub(crate) memoryless: bool,
@@ -36,6 +42,9 @@ pub(crate) struct Case {
     pub(crate) sequences_scores: Option<Vec<f32>>,
     pub(crate) scores: Option<Vec<Vec<Vec<f32>>>>,
     pub(crate) logits: Option<Vec<Vec<Vec<f32>>>>,
+    pub(crate) beam_indices: Option<Vec<Vec<usize>>>,
+    pub(crate) beam_scores: Option<Vec<Vec<Vec<f32>>>>,
+    pub(crate) beam_logits: Option<Vec<Vec<Vec<f32>>>>,
     /// Passes of the model and of the assistant, and tokens that the model ran.
     pub(crate) passes: Option<[usize; 3]>,
 }
@@ -45,11 +54,24 @@ pub(crate) struct Goldens {
     pub(crate) model: Tables,
     pub(crate) assistant: Tables,
     pub(crate) cases: Vec<Case>,
+    pub(crate) sampling: Vec<Drawn>,
+}
+
+/// What the first token is drawn by.
+#[derive(Deserialize)]
+pub(crate) struct Drawn {
+    pub(crate) prompt: Vec<u32>,
+    pub(crate) parameters: Value,
+    pub(crate) probabilities: Vec<f64>,
 }
 
 pub(crate) fn goldens() -> Goldens {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/goldens/generation/searches.json");
-    serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/goldens/generation");
+    let read = |file: &str| fs::read(folder.join(file)).unwrap();
+    let mut goldens: Goldens = serde_json::from_slice(&read("searches.json")).unwrap();
+    let contrastive: Vec<Case> = serde_json::from_slice(&read("contrastive.json")).unwrap();
+    goldens.cases.extend(contrastive);
+    goldens
 }
 
 impl Goldens {
@@ -199,7 +221,7 @@ impl Case {
 
     pub(crate) fn config(&self) -> GenerationConfig {
         let mut config: GenerationConfig = serde_json::from_value(self.parameters.clone()).unwrap();
-        config.output_scores = self.scores.is_some();
+        config.output_scores = self.steps;
         config
     }
 
@@ -212,18 +234,22 @@ impl Case {
         if let Some(pair) = &self.stop_pair {
             stopping.push(Box::new(StopPair(pair.clone())));
         }
-        let context =
-            SearchContext { input, assistant: self.assistant, negative_prompt: self.negative.clone() };
+        let context = SearchContext {
+            input,
+            assistant: self.assistant,
+            negative_prompt: self.negative.clone(),
+            padding: self.padding,
+        };
         search(config, self.prompt.clone(), processors, stopping, &context)
     }
 }
 
 /// Runs all that is open to its end: the streamed tokens and what was made, by id.
-pub(crate) fn drain(decoder: &mut Decoder<'_>) -> Vec<(usize, Vec<u32>, Result<Generated>)> {
+pub(crate) fn drain(runner: &mut SearchRunner<'_>) -> Vec<(usize, Vec<u32>, Result<Generated>)> {
     let mut streamed: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
     let mut done = Vec::new();
-    while decoder.open() > 0 {
-        for (id, event) in decoder.step() {
+    while runner.open() > 0 {
+        for (id, event) in runner.step() {
             let mine = streamed.entry(id).or_default();
             match event {
                 Event::Tokens(tokens) => mine.extend(tokens),
@@ -243,7 +269,7 @@ pub(crate) fn case(prompt: &[u32], parameters: Value) -> Case {
 /// What a case answers when nothing runs beside it.
 pub(crate) fn alone(goldens: &Goldens, case: &Case, config: &GenerationConfig, input: usize) -> Generated {
     let (mut model, mut assistant) = goldens.models(case);
-    let mut decoder = Decoder::new(&mut model).with_assistant(&mut assistant);
-    decoder.push(input, case.search(config, input).unwrap());
-    drain(&mut decoder).remove(0).2.unwrap()
+    let mut runner = SearchRunner::new(&mut model).with_assistant(&mut assistant);
+    runner.push(input, case.search(config, input).unwrap());
+    drain(&mut runner).remove(0).2.unwrap()
 }

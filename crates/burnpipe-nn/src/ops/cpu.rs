@@ -9,6 +9,7 @@ use burnpipe_kernels::{
     Activation, AttentionOptions, AttentionShape, CachedAttention, CachedText, DistanceScores, Finish, Heads,
     HiddenKeys, Norm, PackedMatrix, RotaryPairs, ScoreBias,
 };
+use half::{bf16, f16};
 
 use super::AttentionScope;
 
@@ -29,9 +30,9 @@ pub(crate) fn pack(weight: &Tensor<2>) -> Option<PackedMatrix> {
         start..start + outputs * inputs
     };
     match weight.dtype() {
-        DType::F32 => Some(PackedMatrix::new(&weight.storage()[range()], outputs, inputs)),
-        DType::F16 => Some(PackedMatrix::from_f16(&weight.storage()[range()], outputs, inputs)),
-        DType::BF16 => Some(PackedMatrix::from_bf16(&weight.storage()[range()], outputs, inputs)),
+        DType::F32 => Some(PackedMatrix::new(&weight.storage::<f32>()[range()], outputs, inputs)),
+        DType::F16 => Some(PackedMatrix::new(&weight.storage::<f16>()[range()], outputs, inputs)),
+        DType::BF16 => Some(PackedMatrix::new(&weight.storage::<bf16>()[range()], outputs, inputs)),
         _ => None,
     }
 }
@@ -76,12 +77,20 @@ pub(super) fn linear_each<const D: usize, const N: usize>(
 }
 
 pub(super) fn embedding(table: Tensor<2>, ids: Tensor<2, Int>) -> Tensor<3> {
-    let [batch, tokens] = ids.dims();
     let [_, size] = table.dims();
-    let (table, ids) = (contiguous(primitive(table)), contiguous(id_primitive(ids)));
+    let table = contiguous(primitive(table));
+    rows_of(ids, size, |ids| burnpipe_kernels::gather(numbers(&table), size, ids))
+}
+
+pub(super) fn packed_embedding(table: &PackedMatrix, ids: Tensor<2, Int>) -> Tensor<3> {
+    rows_of(ids, table.inputs(), |ids| table.gather(ids))
+}
+
+fn rows_of(ids: Tensor<2, Int>, size: usize, gather: impl FnOnce(&[i32]) -> Vec<f32>) -> Tensor<3> {
+    let [batch, tokens] = ids.dims();
+    let ids = contiguous(id_primitive(ids));
     let start = ids.layout().start_offset();
-    let ids = &ids.storage::<i32>()[start..start + batch * tokens];
-    tensor(burnpipe_kernels::gather(numbers(&table), size, ids), [batch, tokens, size])
+    tensor(gather(&ids.storage::<i32>()[start..start + batch * tokens]), [batch, tokens, size])
 }
 
 pub(super) fn layer_norm<const D: usize>(

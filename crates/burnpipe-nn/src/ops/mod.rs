@@ -202,8 +202,13 @@ pub(crate) fn activate<const D: usize>(
 /// # Shapes
 ///
 /// - `table`: `[entries, size]`, `ids`: `[batch, tokens]`
-/// - result: `[batch, tokens, size]`
-pub fn embedding(table: Tensor<2>, ids: Tensor<2, Int>) -> Tensor<3> {
+/// - result: `[batch, tokens, size]`, in the type of the table, or in f32 if it is packed
+pub fn embedding(table: &LinearWeight, ids: Tensor<2, Int>) -> Tensor<3> {
+    let table = match table {
+        LinearWeight::Plain { parameter, transposed, .. } => outputs_first(parameter, *transposed),
+        #[cfg(feature = "flex")]
+        LinearWeight::Packed(table) => return cpu::packed_embedding(table, ids),
+    };
     #[cfg(feature = "flex")]
     if cpu::takes(&table) {
         return cpu::embedding(table, ids);

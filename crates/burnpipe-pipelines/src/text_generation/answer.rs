@@ -1,13 +1,67 @@
 //! From tokens to the answer.
 
+use std::sync::Arc;
+
 use burnpipe_core::Result;
+use burnpipe_generate::{BeamScores, Sequence};
 use burnpipe_text::DecodeOptions;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    GeneratedText, ReturnType, TextGeneration, TextGenerationFeatures, TextGenerationInput,
+    ChatMessage, ReturnType, TextGeneration, TextGenerationFeatures, TextGenerationInput,
     TextGenerationOptions, TextGenerationRaw,
 };
+
+/// One answer to a prompt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GeneratedText {
+    /// The text, the chat or the ids, by what was asked for.
+    #[serde(flatten)]
+    pub content: GeneratedContent,
+    /// The new tokens, which are not the prompt's, and their scores and logits where these were asked for.
+    #[serde(skip)]
+    pub sequence: Sequence,
+    /// Of a beam search: the scores and logits of all beams, where they were asked for. The answers to a prompt
+    /// share them.
+    #[serde(skip)]
+    pub beams: Arc<BeamScores>,
+}
+
+/// What an answer is given as.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum GeneratedContent {
+    /// As text.
+    Text {
+        /// The prompt with what follows it, or what follows alone.
+        generated_text: String,
+    },
+    /// As a chat.
+    Chat {
+        /// The chat with its last message continued, or with one more.
+        generated_text: Vec<ChatMessage>,
+    },
+    /// As ids.
+    Tensors {
+        /// The prompt's tokens and the new ones.
+        generated_token_ids: Vec<u32>,
+    },
+}
+
+impl GeneratedText {
+    /// The text, of a chat that of its last message; nothing of ids.
+    pub fn text(&self) -> &str {
+        match &self.content {
+            GeneratedContent::Text { generated_text } => generated_text,
+            GeneratedContent::Chat { generated_text } => {
+                let content = generated_text.last().and_then(|message| message.get("content"));
+                content.and_then(Value::as_str).unwrap_or_default()
+            }
+            GeneratedContent::Tensors { .. } => "",
+        }
+    }
+}
 
 impl TextGenerationRaw {
     /// Whole sequences, the shorter ones filled up to the longest.
@@ -23,22 +77,24 @@ impl TextGenerationRaw {
 }
 
 impl TextGeneration {
-    /// The answer that a whole sequence is.
-    pub(super) fn answer(
+    /// What a whole sequence is given as.
+    pub(super) fn content(
         &self,
         features: &TextGenerationFeatures,
         tokens: &[u32],
         options: &TextGenerationOptions,
-    ) -> Result<GeneratedText> {
+    ) -> Result<GeneratedContent> {
         if options.return_type == ReturnType::Tensors {
-            return Ok(GeneratedText::Tensors { generated_token_ids: tokens.to_vec() });
+            return Ok(GeneratedContent::Tensors { generated_token_ids: tokens.to_vec() });
         }
         let new = self.new_text(features, tokens, options)?;
         if options.return_type == ReturnType::NewText {
-            return Ok(GeneratedText::Text { generated_text: new });
+            return Ok(GeneratedContent::Text { generated_text: new });
         }
         Ok(match &features.input {
-            TextGenerationInput::Text(text) => GeneratedText::Text { generated_text: format!("{text}{new}") },
+            TextGenerationInput::Text(text) => {
+                GeneratedContent::Text { generated_text: format!("{text}{new}") }
+            }
             TextGenerationInput::Chat(messages) => {
                 let mut messages = messages.clone();
                 match messages.last_mut() {
@@ -55,7 +111,7 @@ impl TextGeneration {
                             .collect(),
                     ),
                 }
-                GeneratedText::Chat { generated_text: messages }
+                GeneratedContent::Chat { generated_text: messages }
             }
         })
     }

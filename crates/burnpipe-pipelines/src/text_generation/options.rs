@@ -1,6 +1,7 @@
 //! The parameters of text generation.
 
 use burnpipe_core::{Error, ErrorKind, Result, parse_parameters};
+use burnpipe_generate::{CustomRules, LogitsProcessor, StoppingRule};
 use burnpipe_text::EncodeOptions;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -48,6 +49,8 @@ pub struct TextGenerationOptions {
     pub tokenizer: Map<String, Value>,
     /// Keyword arguments of `generate()`, by transformers' names, and `seed`.
     pub generate: Map<String, Value>,
+    /// Processors and stopping rules of the caller's own, which no JSON can hold.
+    pub custom: CustomRules,
 }
 
 impl Default for TextGenerationOptions {
@@ -62,6 +65,7 @@ impl Default for TextGenerationOptions {
             skip_special_tokens: true,
             tokenizer: Map::new(),
             generate: Map::new(),
+            custom: CustomRules::default(),
         }
     }
 }
@@ -111,6 +115,28 @@ impl TextGenerationOptions {
         self
     }
 
+    /// The same options with one more processor of scores, which is made for every prompt from its tokens: the
+    /// `logits_processor` of `generate()`.
+    #[must_use]
+    pub fn with_logits_processor<P: LogitsProcessor + 'static>(
+        mut self,
+        make: impl Fn(&[u32]) -> P + Send + Sync + 'static,
+    ) -> Self {
+        self.custom = self.custom.with_processor(make);
+        self
+    }
+
+    /// The same options with one more rule that ends a text, which is made for every prompt from its tokens: the
+    /// `stopping_criteria` of `generate()`.
+    #[must_use]
+    pub fn with_stopping_rule<R: StoppingRule + 'static>(
+        mut self,
+        make: impl Fn(&[u32]) -> R + Send + Sync + 'static,
+    ) -> Self {
+        self.custom = self.custom.with_stopping_rule(make);
+        self
+    }
+
     /// Reads the keyword arguments of a call.
     pub(super) fn parse(parameters: Map<String, Value>) -> Result<Self> {
         let (own, rest): (Map<_, _>, Map<_, _>) =
@@ -145,6 +171,7 @@ impl TextGenerationOptions {
                 tokenizer
             },
             generate,
+            custom: defaults.custom,
         };
         Ok(options)
     }

@@ -87,7 +87,7 @@ impl TextGeneration {
         options: &TextGenerationOptions,
     ) -> Result<TextGenerationFeatures> {
         let prefix = options.prefix.as_deref().or(self.defaults.prefix()).unwrap_or("");
-        let mut prompt = match &input {
+        let (mut prompt, mut padding) = match &input {
             TextGenerationInput::Text(text) => {
                 let encode = EncodeOptions::from_kwargs(&options.tokenizer)?;
                 self.encode(format!("{prefix}{text}"), &encode)?
@@ -101,7 +101,9 @@ impl TextGeneration {
             }
         };
         if options.cut_long_prompts {
+            let whole = prompt.len();
             self.cut(&mut prompt, options)?;
+            padding = padding.saturating_sub(whole - prompt.len());
         }
         let prefix = match prefix {
             "" => 0,
@@ -111,18 +113,23 @@ impl TextGeneration {
                     add_special_tokens: special.unwrap_or(false),
                     ..EncodeOptions::default()
                 };
-                self.encode(prefix.to_string(), &encode)?.len()
+                self.encode(prefix.to_string(), &encode)?.0.len()
             }
         };
-        Ok(TextGenerationFeatures { input, prompt, prefix })
+        Ok(TextGenerationFeatures { input, prompt, padding, prefix })
     }
 
-    fn encode(&self, text: String, options: &EncodeOptions) -> Result<Vec<u32>> {
+    /// The tokens of a text, and how many of them are padding, which comes first.
+    fn encode(&self, text: String, options: &EncodeOptions) -> Result<(Vec<u32>, usize)> {
         let windows = self.tokenizer.encode(&TextInput::Text(text), options)?;
         let first = windows.into_iter().next().unwrap_or_default();
-        // Python passes the mask of padding on; tokens that nobody sees need not be there.
-        let seen = first.ids.into_iter().zip(first.attention_mask).filter(|(_, mask)| *mask != 0);
-        Ok(seen.map(|(id, _)| id).collect())
+        let padding = first.attention_mask.iter().take_while(|mask| **mask == 0).count();
+        if first.attention_mask.iter().skip(padding).any(|mask| *mask == 0) {
+            let message = "the tokenizer puts `padding` behind the prompt, where the model would continue the padding; \
+                           leave `padding` out, or say `tokenizer_encode_kwargs: {\"padding_side\": \"left\"}`";
+            return Err(Error::new(ErrorKind::Parameter, message));
+        }
+        Ok((first.ids, padding))
     }
 
     fn written_chat(

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use burnpipe_core::{Error, ErrorKind, Result, Session};
-use burnpipe_generate::{Decoder, Event, Generated, SearchContext, search};
+use burnpipe_generate::{Event, Generated, SearchContext, SearchRunner, search};
 use burnpipe_nn::CausalLm;
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ use crate::causal_model::CausalModel;
 pub(super) struct GenerationSession<Owner> {
     task: Owner,
     options: TextGenerationOptions,
-    decoder: Decoder<'static>,
+    runner: SearchRunner<'static>,
     open: BTreeMap<usize, Open>,
     /// Inputs that there were, so that each draws from a stream of its own.
     inputs: usize,
@@ -30,17 +30,17 @@ struct Open {
 
 impl<Owner: Deref<Target = TextGeneration>> GenerationSession<Owner> {
     pub(super) fn new(task: Owner, options: TextGenerationOptions) -> Self {
-        Self { decoder: decoder(&task, &options), task, options, open: BTreeMap::new(), inputs: 0 }
+        Self { runner: runner(&task, &options), task, options, open: BTreeMap::new(), inputs: 0 }
     }
 
     /// Takes all texts a step further and tells what came of it.
     pub(super) fn events(&mut self) -> Vec<(usize, Event)> {
-        self.decoder.step()
+        self.runner.step()
     }
 
     /// Ends an input where it is.
     pub(super) fn cancel(&mut self, id: usize) -> Option<TextGenerationRaw> {
-        let generated = self.decoder.cancel(id)?;
+        let generated = self.runner.cancel(id)?;
         self.take(id, generated)
     }
 
@@ -56,14 +56,14 @@ impl<Owner: Deref<Target = TextGeneration>> GenerationSession<Owner> {
     }
 }
 
-/// A decoder over the task's models, with nothing read yet.
-fn decoder(task: &TextGeneration, options: &TextGenerationOptions) -> Decoder<'static> {
+/// A runner over the task's models, with nothing read yet.
+fn runner(task: &TextGeneration, options: &TextGenerationOptions) -> SearchRunner<'static> {
     let use_cache = options.generate.get("use_cache").and_then(Value::as_bool).unwrap_or(true);
     let model = |model: &Arc<dyn CausalLm>| CausalModel::new(Arc::clone(model), task.layout, use_cache);
-    let decoder = Decoder::new(model(&task.model));
+    let runner = SearchRunner::new(model(&task.model));
     match &task.assistant {
-        Some(assistant) => decoder.with_assistant(model(assistant)),
-        None => decoder,
+        Some(assistant) => runner.with_assistant(model(assistant)),
+        None => runner,
     }
 }
 
@@ -78,6 +78,7 @@ impl<Owner: Deref<Target = TextGeneration> + Send> Session<TextGenerationFeature
             input,
             assistant: self.task.assistant.is_some(),
             negative_prompt: settings.negative_prompt,
+            padding: features.padding,
         };
         let search = search(
             &settings.config,
@@ -90,23 +91,23 @@ impl<Owner: Deref<Target = TextGeneration> + Send> Session<TextGenerationFeature
             .config
             .pad_token_id
             .or_else(|| settings.config.eos_token_id.as_ref().and_then(|eos| eos.first().copied()));
-        if self.decoder.open() == 0 {
+        if self.runner.open() == 0 {
             // The memory of what was read before goes, and with it a failure that there may have been.
-            self.decoder = decoder(&self.task, &self.options);
+            self.runner = runner(&self.task, &self.options);
         }
         let open = Open { features, begin: settings.begin, pad_token_id: pad.unwrap_or(0) };
         self.open.insert(id, open);
-        self.decoder.push(id, search);
+        self.runner.push(id, search);
         Ok(())
     }
 
     fn open(&self) -> usize {
-        self.decoder.open()
+        self.runner.open()
     }
 
     fn step(&mut self) -> Vec<(usize, Result<TextGenerationRaw>)> {
         let mut done = Vec::new();
-        for (id, event) in self.decoder.step() {
+        for (id, event) in self.runner.step() {
             let Event::Finished(generated) = event else { continue };
             let raw = generated.and_then(|generated| {
                 self.take(id, generated)

@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 
 use burnpipe_core::{Error, ErrorKind, ModelFiles, Result};
 use burnpipe_generate::{
-    GenerationConfig, GenerationDefaults, GenerationSources, LogitsProcessor, ProcessorInputs, StoppingRule,
-    TokenTexts, processors, stopping_rules,
+    GenerationConfig, GenerationDefaults, GenerationSources, LogitsProcessor, StoppingRule, TokenTexts,
+    processors, stopping_rules,
 };
 use burnpipe_hub::Checkpoint;
 use burnpipe_text::{DecodeOptions, EncodeOptions, TextInput, Tokenizer};
@@ -101,12 +101,7 @@ impl TextGeneration {
         features: &TextGenerationFeatures,
         options: &TextGenerationOptions,
     ) -> Result<Settings> {
-        let mut call = self.call(features.prefix, options)?;
-        let negative_prompt = match call.remove("negative_prompt_ids") {
-            None | Some(Value::Null) => None,
-            Some(ids) => Some(negative_prompt(&ids)?),
-        };
-        let config = self.defaults.generation.with_call(&call)?;
+        let (config, negative_prompt) = self.config(features.prefix, options)?;
         config.validate()?;
         let config = config.with_special_tokens(false)?;
         let begin = match (features.prompt.is_empty(), config.bos_token_id) {
@@ -119,14 +114,27 @@ impl TextGeneration {
             }
         };
         let config = config.for_prompt(begin.len(), self.defaults.positions)?;
-        let inputs = ProcessorInputs { encoder_input_ids: Some(&begin), ..ProcessorInputs::default() };
-        let processors = processors(&config, &begin, inputs)?;
+        let processors = processors(&config, &begin, options.custom.processor_inputs(&begin))?;
         let texts = match config.stop_strings {
             Some(_) => Some(self.defaults.texts(&self.tokenizer)?),
             None => None,
         };
-        let stopping = stopping_rules(&config, texts, Vec::new())?;
+        let stopping = stopping_rules(&config, texts, options.custom.stopping_rules(&begin))?;
         Ok(Settings { config, begin, processors, stopping, negative_prompt })
+    }
+
+    /// The parameters of a call, and the prompt that guidance moves away from.
+    pub(super) fn config(
+        &self,
+        prefix: usize,
+        options: &TextGenerationOptions,
+    ) -> Result<(GenerationConfig, Option<Vec<u32>>)> {
+        let mut call = self.call(prefix, options)?;
+        let negative_prompt = match call.remove("negative_prompt_ids") {
+            None | Some(Value::Null) => None,
+            Some(ids) => Some(negative_prompt(&ids)?),
+        };
+        Ok((self.defaults.generation.with_call(&call)?, negative_prompt))
     }
 
     /// The keyword arguments of `generate()`, with what the pipeline makes of its own.

@@ -9,7 +9,7 @@ use crate::model::{LanguageModel, ModelRow, RowScores};
 use crate::search::{Generated, NextRows, RowStep, Search, Which};
 
 /// Open searches over a model, and over a small one that proposes tokens.
-pub struct Decoder<'m> {
+pub struct SearchRunner<'m> {
     model: Box<dyn LanguageModel + 'm>,
     assistant: Option<Box<dyn LanguageModel + 'm>>,
     open: Vec<Open>,
@@ -34,8 +34,8 @@ struct Open {
     failure: Option<Error>,
 }
 
-impl<'m> Decoder<'m> {
-    /// A decoder without searches.
+impl<'m> SearchRunner<'m> {
+    /// A runner without searches.
     pub fn new(model: impl LanguageModel + 'm) -> Self {
         Self { model: Box::new(model), assistant: None, open: Vec::new() }
     }

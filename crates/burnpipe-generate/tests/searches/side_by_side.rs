@@ -1,7 +1,7 @@
 //! Many inputs side by side: they do not see each other, neither in what they answer nor in how they fail.
 
 use burnpipe_core::ErrorKind;
-use burnpipe_generate::{Decoder, Event, Generated, GenerationConfig};
+use burnpipe_generate::{Event, Generated, GenerationConfig, SearchRunner};
 use serde_json::{Value, json};
 
 use crate::toy::{Case, Toy, alone, case, drain, goldens};
@@ -12,19 +12,19 @@ fn inputs_together_are_inputs_alone() {
     let mut goldens = goldens();
     goldens.cases.retain(|case| !case.memoryless);
     let (mut model, mut assistant) = (Toy::new(&goldens.model), Toy::new(&goldens.assistant));
-    let mut decoder = Decoder::new(&mut model).with_assistant(&mut assistant);
+    let mut runner = SearchRunner::new(&mut model).with_assistant(&mut assistant);
     let configs: Vec<GenerationConfig> = goldens.cases.iter().map(Case::config).collect();
     let mut waiting = goldens.cases.iter().enumerate();
     let mut done = 0;
     loop {
-        while decoder.open() < 5 {
+        while runner.open() < 5 {
             let Some((id, case)) = waiting.next() else { break };
-            decoder.push(id, case.search(&configs[id], id).unwrap());
+            runner.push(id, case.search(&configs[id], id).unwrap());
         }
-        if decoder.open() == 0 {
+        if runner.open() == 0 {
             break;
         }
-        for (id, event) in decoder.step() {
+        for (id, event) in runner.step() {
             if let Event::Finished(result) = event {
                 assert_eq!(
                     result.unwrap(),
@@ -49,12 +49,12 @@ fn a_seed_gives_the_same_tokens_alone_and_together() {
         let cases: Vec<Case> = (0..6).map(|_| case(&[3, 7, 3], parameters.clone())).collect();
         let config = cases[0].config();
         let mut model = Toy::new(&goldens.model);
-        let mut decoder = Decoder::new(&mut model);
+        let mut runner = SearchRunner::new(&mut model);
         for (id, case) in cases.iter().enumerate() {
-            decoder.push(id, case.search(&config, id).unwrap());
+            runner.push(id, case.search(&config, id).unwrap());
         }
         let together: Vec<Generated> =
-            drain(&mut decoder).into_iter().map(|(_, _, result)| result.unwrap()).collect();
+            drain(&mut runner).into_iter().map(|(_, _, result)| result.unwrap()).collect();
         for (id, generated) in together.iter().enumerate() {
             assert_eq!(*generated, alone(&goldens, &cases[id], &config, id));
         }
@@ -68,15 +68,15 @@ fn a_seed_gives_the_same_tokens_alone_and_together() {
 fn returned_rows_share_the_prompt_and_leave_when_they_end() {
     let goldens = goldens();
     let mut model = Toy::new(&goldens.model);
-    let mut decoder = Decoder::new(&mut model);
+    let mut runner = SearchRunner::new(&mut model);
     let case = case(&[3, 7, 3], sampling());
-    decoder.push(0, case.search(&case.config(), 0).unwrap());
-    let generated = drain(&mut decoder).remove(0).2.unwrap();
+    runner.push(0, case.search(&case.config(), 0).unwrap());
+    let generated = drain(&mut runner).remove(0).2.unwrap();
     let lengths: Vec<usize> = generated.sequences.iter().map(|sequence| sequence.tokens.len()).collect();
     let passes: Vec<usize> = (0..*lengths.iter().max().unwrap())
         .map(|pass| if pass == 0 { 1 } else { lengths.iter().filter(|length| **length > pass).count() })
         .collect();
-    drop(decoder);
+    drop(runner);
     assert_eq!(model.passes, passes);
 }
 
@@ -85,15 +85,15 @@ fn the_guilty_input_fails_alone() {
     let goldens = goldens();
     let mut model = Toy::new(&goldens.model);
     model.refused = Some(13);
-    let mut decoder = Decoder::new(&mut model);
+    let mut runner = SearchRunner::new(&mut model);
     let parameters = json!({"max_new_tokens": 6, "num_beams": 2});
     let cases: Vec<Case> =
         [&[3, 7], &[13, 7], &[5, 4]].map(|prompt| case(prompt, parameters.clone())).into_iter().collect();
     let config = cases[0].config();
     for (id, case) in cases.iter().enumerate() {
-        decoder.push(id, case.search(&config, id).unwrap());
+        runner.push(id, case.search(&config, id).unwrap());
     }
-    let done = drain(&mut decoder);
+    let done = drain(&mut runner);
     for (id, _, result) in done {
         match result {
             Err(error) => assert!(id == 1 && error.kind() == ErrorKind::Input, "{id}: {error}"),
@@ -108,13 +108,13 @@ fn scores_that_are_not_numbers_end_their_input_alone() {
     for parameters in [json!({}), json!({"do_sample": true}), json!({"num_beams": 3})] {
         let mut model = Toy::new(&goldens.model);
         model.broken = Some(13);
-        let mut decoder = Decoder::new(&mut model);
+        let mut runner = SearchRunner::new(&mut model);
         let good = case(&[5], parameters.clone());
         let bad = case(&[13], parameters);
         let config = GenerationConfig { max_new_tokens: Some(2), seed: Some(1), ..good.config() };
-        decoder.push(7, good.search(&config, 7).unwrap());
-        decoder.push(8, bad.search(&config, 8).unwrap());
-        let done = drain(&mut decoder);
+        runner.push(7, good.search(&config, 7).unwrap());
+        runner.push(8, bad.search(&config, 8).unwrap());
+        let done = drain(&mut runner);
         assert_eq!(done[0].2.as_ref().unwrap().sequences[0].tokens.len(), 2);
         let error = done[1].2.as_ref().unwrap_err();
         assert!(error.to_string().contains("NaN"), "{error}");
@@ -126,16 +126,16 @@ fn a_cancelled_input_leaves_what_it_has() {
     let goldens = goldens();
     for case in &goldens.cases {
         let (mut model, mut assistant) = goldens.models(case);
-        let mut decoder = Decoder::new(&mut model).with_assistant(&mut assistant);
+        let mut runner = SearchRunner::new(&mut model).with_assistant(&mut assistant);
         let config = case.config();
-        decoder.push(4, case.search(&config, 4).unwrap());
+        runner.push(4, case.search(&config, 4).unwrap());
         for _ in 0..3 {
-            decoder.step();
+            runner.step();
         }
         let whole = alone(&goldens, case, &config, 4);
-        let Some(cancelled) = decoder.cancel(4) else { continue };
-        assert_eq!(decoder.open(), 0);
-        assert!(decoder.cancel(4).is_none());
+        let Some(cancelled) = runner.cancel(4) else { continue };
+        assert_eq!(runner.open(), 0);
+        assert!(runner.cancel(4).is_none());
         assert!(cancelled.sequences.len() <= whole.sequences.len());
         for sequence in &cancelled.sequences {
             assert!(sequence.tokens.len() <= config.max_new_tokens.unwrap_or(20));
