@@ -44,7 +44,6 @@ pub use question_answering::{
 };
 pub use sound::AudioInput;
 pub use table::{InputKind, LoadTask, TASKS, TaskContext, TaskRecord, find};
-pub use table::{LoadTask, TASKS, TaskContext, TaskRecord, find};
 pub use table_question_answering::{
     TableAnswer, TableQuestionAnswering, TableQuestionAnsweringFeatures, TableQuestionAnsweringOptions,
     TableQuestionAnsweringRaw, TableQuestions,
