@@ -10,7 +10,7 @@ from sounds import array
 VOICE, LONG, SHORT = "media/voice.wav", "media/voice-long.flac", "media/voice-short.wav"
 STEREO, SLOW = "media/voice-stereo.wav", "media/voice-8k.wav"
 FILES = [VOICE, SHORT, LONG, STEREO]
-ARRAY: dict[str, Any] = {"array": array(0.07, 7), "sampling_rate": 16_000}
+ARRAY: dict[str, Any] = {"array": array(0.08, 7), "sampling_rate": 16_000}
 RAW: dict[str, Any] = {"raw": array(0.06, 8), "sampling_rate": 16_000}
 
 
@@ -65,7 +65,7 @@ def ctc_cases() -> list[Case]:
         Case("extra", [{**ARRAY, "id": 3, "name": "a"}, {**RAW, "array": [0.1], "path": "nowhere.wav"}]),
         Case("extra_chunks", [{**ARRAY, "id": 3}], {"chunk_length_s": 0.04}),
         Case("stride", [{**ARRAY, "stride": [330, 320]}, {**RAW, "stride": [0, 480]}], {"return_timestamps": "char"}),
-        Case("stride_all", [{**ARRAY, "stride": [1120, 0]}]),
+        Case("stride_all", [{**ARRAY, "stride": [1280, 0]}]),
         Case("stride_too_large", [{**ARRAY, "stride": [1000, 1000]}], error=True),
         Case("channels", [channels]),
         Case("array_without_rate", [{"array": [0.1, 0.2]}], error=True),
