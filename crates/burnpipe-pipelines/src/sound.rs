@@ -54,16 +54,13 @@ impl AudioInput {
 
     /// The samples at a model's rate.
     pub(crate) fn samples(self, sampling_rate: u32) -> Result<Vec<f32>> {
-        let samples = match self {
-            Self::Waveform(waveform) if waveform.sampling_rate == sampling_rate => waveform.samples,
-            Self::Waveform(_) => {
-                return Err(Error::new(ErrorKind::Unsupported, "sounds cannot be resampled yet"));
-            }
+        let waveform = match self {
+            Self::Waveform(waveform) => waveform.resampled(sampling_rate),
             Self::Media(media) => {
-                read_media(&media, None)?;
-                return Err(Error::new(ErrorKind::Unsupported, "files of sounds cannot be read yet"));
+                Waveform::decode(read_media(&media, None)?, &media.to_string(), sampling_rate)?
             }
         };
+        let samples = waveform.samples;
         if samples.is_empty() {
             return Err(Error::new(ErrorKind::Input, "the sound has no samples"));
         }
