@@ -58,6 +58,7 @@ mod starcoder2;
 mod tapas;
 mod vit;
 mod wav2vec2;
+mod whisper;
 mod xlm_roberta;
 mod xlnet;
 
@@ -106,6 +107,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     stablelm::ARCHITECTURE,
     starcoder2::ARCHITECTURE,
     tapas::ARCHITECTURE,
+    whisper::ARCHITECTURE,
     vit::ARCHITECTURE,
     wav2vec2::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,
