@@ -93,10 +93,29 @@ pub trait ImageEncoder: Send + Sync {
 /// What an [`ImageEncoder`] makes of images.
 #[derive(Clone, Debug)]
 pub struct ImageEncoding {
-    /// `[images, patches, hidden]`, with the tokens that are no patches
-    pub last_hidden_state: Tensor<3>,
-    /// `[images, hidden]`, of a model with a pooler
-    pub pooler_output: Option<Tensor<2>>,
+    /// Of a transformer `[patches, hidden]`, with the tokens that are no patches; of a convolutional network
+    /// `[channels, height, width]`.
+    pub last_hidden_state: ImageNumbers,
+    /// Of a model with a pooler: `[hidden]`, or `[channels, 1, 1]`.
+    pub pooler_output: Option<ImageNumbers>,
+}
+
+/// Numbers of images, as many of each.
+#[derive(Clone, Debug)]
+pub struct ImageNumbers {
+    /// `[images, numbers]`
+    pub values: Tensor<2>,
+    /// The shape of one image's numbers.
+    pub shape: Vec<usize>,
+}
+
+impl<const D: usize> From<Tensor<D>> for ImageNumbers {
+    /// Of a tensor whose first dimension is the images.
+    fn from(tensor: Tensor<D>) -> Self {
+        let shape: [usize; D] = tensor.dims();
+        let numbers = shape[1..].iter().product();
+        Self { values: tensor.reshape([shape[0], numbers]), shape: shape[1..].to_vec() }
+    }
 }
 
 /// Scores what comes next in a text.

@@ -18,6 +18,9 @@ mod automatic_speech_recognition;
 mod causal_model;
 mod feature_extraction;
 mod fill_mask;
+mod image_classification;
+mod image_feature_extraction;
+mod image_features;
 mod media;
 mod question_answering;
 mod sound;
@@ -30,6 +33,7 @@ mod token_classification;
 mod zero_shot_classification;
 
 pub use burnpipe_audio::Waveform;
+pub use burnpipe_image::Image;
 
 pub use audio_classification::{AudioClassification, AudioClassificationOptions};
 pub use automatic_speech_recognition::{
@@ -38,6 +42,9 @@ pub use automatic_speech_recognition::{
 };
 pub use feature_extraction::{FeatureExtraction, FeatureExtractionOptions, Features, Pooling};
 pub use fill_mask::{FillMask, FillMaskFeatures, FillMaskOptions, FillMaskRaw, FilledMask};
+pub use image_classification::{ImageClassification, ImageClassificationOptions};
+pub use image_feature_extraction::{ImageFeatureExtraction, ImageFeatureExtractionOptions};
+pub use image_features::ImageInput;
 pub use question_answering::{
     Answer, QuestionAnswering, QuestionAnsweringFeatures, QuestionAnsweringInput, QuestionAnsweringOptions,
     QuestionAnsweringRaw,

@@ -58,11 +58,13 @@ impl PositionalConvEmbedding {
             None => hidden,
         };
         let hidden = match &self.conv {
-            PositionalConv::Plain(conv) => conv.forward(hidden),
-            PositionalConv::Normed(normed) => normed.clone().multiplied().forward(hidden),
+            PositionalConv::Plain(conv) => conv.forward_activated(hidden, &self.activation),
+            PositionalConv::Normed(normed) => {
+                normed.clone().multiplied().forward_activated(hidden, &self.activation)
+            }
         };
         // An even kernel gives a step too many.
-        self.activation.forward(hidden.narrow(2, 0, steps).swap_dims(1, 2))
+        hidden.narrow(2, 0, steps).swap_dims(1, 2)
     }
 }
 
