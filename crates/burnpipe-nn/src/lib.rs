@@ -64,30 +64,18 @@ pub fn run_model<R: Send>(layout: BatchLayout, run: impl FnOnce() -> R + Send) -
 pub use activation::{Activation, ActivationLayer};
 pub use alibi::{alibi, alibi_in_bf16, alibi_slopes};
 pub use batch_norm::BatchNorm;
-pub use bert_encoder::{
-    BertEncoder, BertEncoderConfig, BertLayer, PositionEmbedding, PrunedHeads, distance_scores,
-};
+pub use bert_encoder::{BertEncoder, BertEncoderConfig, BertLayer, PositionEmbedding, PrunedHeads, distance_scores};
 pub use convolution::{Conv1d, Conv2d};
 pub use convolution_weight::ConvolutionWeight;
-pub use decoder_heads::{
-    Decoder, DecoderFamily, DecoderHeadConfig, load_causal_lm, load_encoder, load_question_answerer,
-    load_sequence_classifier, load_token_classifier,
-};
+pub use decoder_heads::{Decoder, DecoderFamily, DecoderHeadConfig, load_causal_lm, load_encoder, load_question_answerer, load_sequence_classifier, load_token_classifier};
 pub use head_size::{head_size, rotary_size};
-pub use heads::{
-    Architecture, AudioClassifier, CausalLm, CtcModel, Encoder, Heads, ImageClassifier, ImageEncoder,
-    ImageEncoding, ImageNumbers, LoadContext, Loader, MaskedLm, QuestionAnswerer, SequenceClassifier,
-    TableLogits, TableQuestionAnswerer, TokenClassifier,
-};
+pub use heads::{Architecture, AudioClassifier, CausalLm, CtcModel, Encoder, Heads, ImageClassifier, ImageEncoder, ImageEncoding, ImageNumbers, LoadContext, Loader, MaskedLm, QuestionAnswerer, SequenceClassifier, TableLogits, TableQuestionAnswerer, TokenClassifier};
 pub use kv_cache::{Blind, CachedScope, KvCache};
 pub use layer_types::layer_windows;
 pub use layers::{ChannelNorm, Embedding, LayerNorm, Linear, Placement, RmsNorm};
 pub use linear_weight::LinearWeight;
-pub use llama_decoder::{
-    GatedMlp, LlamaAttention, LlamaAttentionConfig, LlamaDecoder, LlamaDecoderConfig, LlamaLayerConfig,
-    check_heads,
-};
-pub use patch_embedding::{PatchEmbedding, Sides, check_channels, cut_patches};
+pub use llama_decoder::{GatedMlp, LlamaAttention, LlamaAttentionConfig, LlamaDecoder, LlamaDecoderConfig, LlamaLayerConfig, check_heads};
+pub use patch_embedding::{PatchEmbedding, Sides, check_channels, count_patches, cut_patches};
 pub use read_back::{read_back, read_back_any};
 pub use roberta_heads::{RobertaClassificationHead, RobertaLMHead};
 pub use rope::{Rope, RopeConfig, RopeScaling};
