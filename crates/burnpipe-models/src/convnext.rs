@@ -10,7 +10,7 @@ use burnpipe_core::{Error, ErrorKind, Result};
 use burnpipe_nn::ops::{self, Sliding};
 use burnpipe_nn::{
     Activation, ActivationLayer, Architecture, Conv2d, Heads, ImageClassifier, ImageEncoder, ImageEncoding,
-    LayerNorm, Linear, LoadContext, Placement, Sides, WeightNames, check_channels, cut_patches,
+    LayerNorm, Linear, LoadContext, Placement, Sides, WeightNames, check_channels, count_patches,
 };
 use serde::Deserialize;
 
@@ -127,7 +127,7 @@ struct ConvNextModel {
 /// Patches as vectors: a convolution whose stride is its kernel.
 #[derive(Module, Debug)]
 struct ConvNextEmbeddings {
-    patch_embeddings: Linear,
+    patch_embeddings: Conv2d,
     layernorm: LayerNorm,
     #[module(skip)]
     channels: usize,
@@ -143,7 +143,6 @@ struct ConvNextEncoder {
 impl ConvNextModel {
     fn new(config: &ConvNextConfig, placement: &Placement) -> Result<Self> {
         let (first, last) = config.check()?;
-        let pixels = config.num_channels * config.patch_size.area();
         let mut channels = first;
         let mut stages = Vec::new();
         for (index, (&filters, &depth)) in config.hidden_sizes.iter().zip(&config.depths).enumerate() {
@@ -153,7 +152,7 @@ impl ConvNextModel {
         }
         Ok(Self {
             embeddings: ConvNextEmbeddings {
-                patch_embeddings: Linear::new(pixels, first, placement),
+                patch_embeddings: of_patches(config.num_channels, first, config.patch_size, placement),
                 layernorm: LayerNorm::new(first, EPSILON, placement),
                 channels: config.num_channels,
                 patch_size: config.patch_size,
@@ -185,13 +184,16 @@ impl ImageEncoder for ConvNextModel {
     }
 }
 
-/// A convolution whose stride is its kernel, with the channels of its result last.
-fn by_patches(x: Tensor<4>, patch: Sides, convolution: &Linear) -> Result<Tensor<4>> {
-    let [images, _, height, width] = x.dims();
-    let fit = Sides { height, width }.patches(patch);
-    let patches = convolution.forward(cut_patches(x, patch)?);
-    let filters = patches.dims()[2];
-    Ok(patches.reshape([images, fit.height, fit.width, filters]))
+/// A convolution whose stride is its kernel.
+fn of_patches(channels: usize, filters: usize, patch: Sides, placement: &Placement) -> Conv2d {
+    let kernel = [patch.height, patch.width];
+    Conv2d::new(channels, filters, kernel, true, Sliding { stride: kernel, ..Sliding::default() }, placement)
+}
+
+/// Such a convolution of images that hold a patch at least, with the channels of its result last.
+fn by_patches(x: Tensor<4>, patch: Sides, convolution: &Conv2d) -> Result<Tensor<4>> {
+    count_patches(&x, patch)?;
+    Ok(channels_last(convolution.forward(x)))
 }
 
 fn channels_first(x: Tensor<4>) -> Tensor<4> {
@@ -212,7 +214,7 @@ struct ConvNextStage {
 #[derive(Module, Debug)]
 struct ConvNextDownsampling {
     norm: LayerNorm,
-    convolution: Linear,
+    convolution: Conv2d,
 }
 
 impl ConvNextStage {
@@ -226,7 +228,7 @@ impl ConvNextStage {
     ) -> Result<Self> {
         let downsampling = downsampled.map(|channels| ConvNextDownsampling {
             norm: LayerNorm::new(channels, EPSILON, placement),
-            convolution: Linear::new(channels * DOWNSAMPLING.area(), filters, placement),
+            convolution: of_patches(channels, filters, DOWNSAMPLING, placement),
         });
         let layers = (0..depth).map(|_| ConvNextLayer::new(config, filters, placement));
         Ok(Self { downsampling_layer: downsampling, layers: layers.collect::<Result<_>>()? })
@@ -276,6 +278,6 @@ impl ConvNextLayer {
         if let Some(scale) = &self.layer_scale_parameter {
             inner = inner * scale.val().unsqueeze::<4>();
         }
-        features + channels_first(inner)
+        channels_first(channels_last(features) + inner)
     }
 }

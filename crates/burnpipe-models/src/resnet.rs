@@ -8,7 +8,7 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burnpipe_core::{Error, ErrorKind, Result};
-use burnpipe_nn::ops::{self, Sliding};
+use burnpipe_nn::ops::{self, AfterConvolution, Sliding};
 use burnpipe_nn::{
     Activation, ActivationLayer, Architecture, BatchNorm, Conv2d, Heads, ImageClassifier, ImageEncoder,
     ImageEncoding, Linear, LoadContext, Placement, WeightNames, check_channels,
@@ -245,12 +245,18 @@ impl ResNetLayer {
     }
 
     fn forward(&self, features: Tensor<4>) -> Tensor<4> {
-        let inner = self.layer.iter().fold(features.clone(), |inner, layer| layer.forward(inner));
         let residual = match &self.shortcut {
-            Some(shortcut) => shortcut.forward(features),
-            None => features,
+            Some(shortcut) => shortcut.forward(features.clone()),
+            None => features.clone(),
         };
-        self.activation.forward(inner + residual)
+        let Some((last, others)) = self.layer.split_last() else { return self.activation.forward(residual) };
+        let inner = others.iter().fold(features, |inner, layer| layer.forward(inner));
+        let after = AfterConvolution {
+            residual: Some(residual),
+            activation_of_sum: Some(&self.activation),
+            ..AfterConvolution::default()
+        };
+        last.convolution.forward_finished(inner, after)
     }
 
     fn with_norms_inside(self) -> Self {
@@ -293,10 +299,9 @@ impl ResNetConvLayer {
     }
 
     fn forward(&self, features: Tensor<4>) -> Tensor<4> {
-        let features = self.convolution.forward(features);
         match &self.activation {
-            Some(activation) => activation.forward(features),
-            None => features,
+            Some(activation) => self.convolution.forward_activated(features, activation),
+            None => self.convolution.forward(features),
         }
     }
 

@@ -233,28 +233,11 @@ mod tests {
             let means = ops::mean_of_channels(x.clone());
             assert_close(means, ops::mean_of_channels(elsewhere(x.clone())).cast(FloatDType::F32));
             let relu = ActivationLayer::new(Activation::Relu, &PLACEMENT());
-            let norm =
-                |x: Tensor<4>| ops::group_norm(x, 3, tensor([6], 4), tensor([6], 5), 1e-3, Some(&relu));
-            assert_close(norm(x.clone()), back(norm(elsewhere(x))));
-        }
-    }
-
-    /// The layer with its results scaled and shifted per filter, as one layer. `scale` and `shift` are `[filters]`, in
-    /// f32.
-    #[must_use]
-    pub fn scaled(&self, scale: Tensor<1>, shift: Tensor<1>) -> Self {
-        let weight = self.weight.val();
-        let dtype = weight.dtype();
-        let [filters, ..] = weight.dims();
-        let weight = weight.cast(FloatDType::F32) * scale.clone().reshape([filters, 1, 1, 1]);
-        let bias = match &self.bias {
-            Some(bias) => bias.val().cast(FloatDType::F32) * scale + shift,
-            None => shift,
-        };
-        Self {
-            weight: Param::initialized(ParamId::new(), weight.cast(dtype)),
-            bias: Some(Param::initialized(ParamId::new(), bias.cast(dtype))),
-            sliding: self.sliding,
+            let norm = |x: Tensor<4>| {
+                let rows = x.reshape([2, 6, 35]);
+                ops::channel_norm_activated(rows, tensor([6], 4), tensor([6], 5), 1e-3, Some(&relu))
+            };
+            assert_close(norm(x.clone()), norm(elsewhere(x)).cast(FloatDType::F32));
         }
     }
 }

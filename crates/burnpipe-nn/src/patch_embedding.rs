@@ -109,6 +109,24 @@ pub fn check_channels(pixels: &Tensor<4>, channels: usize) -> Result<()> {
     Err(Error::new(ErrorKind::Config, message))
 }
 
+/// How many patches fit into images, from top to bottom and from left to right.
+///
+/// # Errors
+///
+/// When none does.
+pub fn count_patches(pixels: &Tensor<4>, patch: Sides) -> Result<Sides> {
+    let [_, _, height, width] = pixels.dims();
+    let fit = Sides { height, width }.patches(patch);
+    if fit.area() > 0 {
+        return Ok(fit);
+    }
+    let message = format!(
+        "an image of {width} x {height} pixels is smaller than the model's patch of {} x {}",
+        patch.width, patch.height
+    );
+    Err(Error::new(ErrorKind::Input, message))
+}
+
 /// The patches of images, row by row; what is left over on the right and at the bottom is not looked at.
 ///
 /// # Shapes
@@ -120,15 +138,8 @@ pub fn check_channels(pixels: &Tensor<4>, channels: usize) -> Result<()> {
 ///
 /// When no patch fits.
 pub fn cut_patches(pixels: Tensor<4>, patch: Sides) -> Result<Tensor<3>> {
-    let [images, channels, height, width] = pixels.dims();
-    let fit = Sides { height, width }.patches(patch);
-    if fit.area() == 0 {
-        let message = format!(
-            "an image of {width} x {height} pixels is smaller than the model's patch of {} x {}",
-            patch.width, patch.height
-        );
-        return Err(Error::new(ErrorKind::Input, message));
-    }
+    let fit = count_patches(&pixels, patch)?;
+    let [images, channels, ..] = pixels.dims();
     let pixels = pixels.narrow(2, 0, fit.height * patch.height).narrow(3, 0, fit.width * patch.width);
     let patches = pixels.reshape([images, channels, fit.height, patch.height, fit.width, patch.width]);
     Ok(patches.permute([0, 2, 4, 1, 3, 5]).reshape([images, fit.area(), channels * patch.area()]))
