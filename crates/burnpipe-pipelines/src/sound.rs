@@ -55,13 +55,10 @@ impl AudioInput {
     /// The samples at a model's rate.
     pub(crate) fn samples(self, sampling_rate: u32) -> Result<Vec<f32>> {
         let samples = match self {
-            Self::Waveform(waveform) if waveform.sampling_rate == sampling_rate => waveform.samples,
-            Self::Waveform(_) => {
-                return Err(Error::new(ErrorKind::Unsupported, "sounds cannot be resampled yet"));
-            }
+            Self::Waveform(waveform) => waveform.resampled(sampling_rate).samples,
             Self::Media(media) => {
-                read_media(&media, None)?;
-                return Err(Error::new(ErrorKind::Unsupported, "files of sounds cannot be read yet"));
+                let bytes = read_media(&media, None)?;
+                Waveform::decode(bytes, &media.to_string(), sampling_rate)?.samples
             }
         };
         if samples.is_empty() {
