@@ -31,14 +31,28 @@ import numpy as np
 import torch
 import transformers
 from transformers import AutoConfig, pipeline
+from transformers.image_utils import load_image
 from transformers.modeling_utils import no_init_weights
 
 import sounds
 import tokenizer_files
 import weights
-from cases import Case
+from cases import PICTURES, Case
 from checkpoints import CHECKPOINTS, Checkpoint
-from table import AUDIO, FEATURES, GENERATION, MASKS, QUESTIONS, SPEECH, TABLES, TEXTS, TOKENS, ZERO_SHOT
+from table import (
+    AUDIO,
+    FEATURES,
+    GENERATION,
+    IMAGE_FEATURES,
+    IMAGES,
+    MASKS,
+    QUESTIONS,
+    SPEECH,
+    TABLES,
+    TEXTS,
+    TOKENS,
+    ZERO_SHOT,
+)
 from corpus import MIXED, UNICODE
 
 VERSION = "4.56.2"
@@ -47,6 +61,8 @@ HEADS = {
     AUDIO: "AudioClassification",
     FEATURES: "",
     GENERATION: "CausalLM",
+    IMAGE_FEATURES: "",
+    IMAGES: "ImageClassification",
     MASKS: "MaskedLM",
     QUESTIONS: "QuestionAnswering",
     SPEECH: "CTC",
@@ -57,6 +73,7 @@ HEADS = {
 }
 SLOW_FILES = ("vocab.txt", "vocab.json", "merges.txt", "sentencepiece.bpe.model", "spiece.model", "spm.model")
 SOUNDS = (AUDIO, SPEECH)
+PICTURED = (IMAGES, IMAGE_FEATURES)
 # Given a list of one input, these return its answer and no list.
 UNWRAPPING = (MASKS, QUESTIONS, TABLES)
 
@@ -80,7 +97,7 @@ def make_tokenizer(spec: Checkpoint, scratch: Path) -> Any:
     options = dict(spec.tokenizer)
     if spec.make_tokenizer is not None:
         return spec.make_tokenizer(scratch, **options)
-    if spec.task == AUDIO:
+    if spec.task == AUDIO or spec.task in PICTURED:
         return None
     if spec.model_type in ("bert", "distilbert"):
         return tokenizer_files.bert_tokenizer(distil=spec.model_type == "distilbert", **options)
@@ -93,9 +110,9 @@ def make_model(spec: Checkpoint, config: Any, tokenizer: Any) -> Any:
     head = HEADS[spec.task] if spec.head is None else spec.head
     automatic = getattr(transformers, f"AutoModelFor{head}" if head else "AutoModel")
     model_class = automatic._model_mapping[type(config)]
-    # Some configs stand for several classes of the same head: the first is what pipelines load.
+    # Some configs stand for several classes of the same head: the first is what pipelines load, unless the table says.
     if isinstance(model_class, (list, tuple)):
-        model_class = model_class[0]
+        model_class = next((each for each in model_class if each.__name__ == spec.model_class), model_class[0])
     torch.manual_seed(spec.seed)
     # Some decoders cannot give first values to norms without a bias: none are needed.
     with no_init_weights() if spec.decoder else contextlib.nullcontext():
@@ -103,15 +120,27 @@ def make_model(spec: Checkpoint, config: Any, tokenizer: Any) -> Any:
     if spec.decoder:
         model.tie_weights()
         weights.reinitialise_decoder(model, spec.seed, spec.std, spec.head_std, spec.embedding_std, spec.quiet)
+    elif spec.task in PICTURED:
+        weights.reinitialise_by_fan_in(model, spec.seed, spec.std, spec.head_std)
     else:
         weights.reinitialise(model, spec.seed, spec.std, spec.head_std, spec.inner_std or spec.std)
-    if spec.task in SOUNDS:
+    if spec.task in SOUNDS and spec.head is None:
         assert spec.processor is not None
         weights.calibrate(model, list(hearings(spec.processor())), spec.spread)
+    elif spec.task in PICTURED:
+        if spec.task == IMAGES:
+            assert spec.processor is not None
+            weights.calibrate(model, list(sights(spec.processor())), spec.spread)
     elif spec.head is None and spec.task not in (FEATURES, GENERATION, MASKS, TABLES):
         inputs = [tokenizer(text, truncation=True, max_length=30, return_tensors="pt") for text in MIXED + UNICODE]
         weights.calibrate(model, [item for item in inputs if item["input_ids"].numel()], spec.spread)
     return model
+
+
+def sights(processor: Any) -> Iterator[dict[str, Any]]:
+    """Images as a model sees them."""
+    for path in PICTURES:
+        yield processor(load_image(find_media(path)), return_tensors="pt")
 
 
 def hearings(processor: Any) -> Iterator[dict[str, Any]]:
@@ -299,7 +328,7 @@ def generate(spec: Checkpoint, root: Path) -> None:
     folder = root / "models" / spec.name
     write_checkpoint(spec, folder)
     pipe = answering(spec, folder)
-    digits = 7 if spec.task == FEATURES else 9  # 9 are enough for every f32
+    digits = 7 if spec.task in (FEATURES, IMAGE_FEATURES) else 9  # 9 are enough for every f32
     entries = answers(pipe, spec.cases, digits, spec.name)
     header = {
         "task": spec.task,

@@ -10,8 +10,8 @@ from sounds import array
 VOICE, LONG, SHORT = "media/voice.wav", "media/voice-long.flac", "media/voice-short.wav"
 STEREO, SLOW = "media/voice-stereo.wav", "media/voice-8k.wav"
 FILES = [VOICE, SHORT, LONG, STEREO]
-ARRAY: dict[str, Any] = {"array": array(0.12, 7), "sampling_rate": 16_000}
-RAW: dict[str, Any] = {"raw": array(0.09, 8), "sampling_rate": 16_000}
+ARRAY: dict[str, Any] = {"array": array(0.08, 7), "sampling_rate": 16_000}
+RAW: dict[str, Any] = {"raw": array(0.06, 8), "sampling_rate": 16_000}
 
 
 def classification_cases() -> list[Case]:
@@ -39,7 +39,7 @@ def short_classification_cases() -> list[Case]:
 
 
 def ctc_cases() -> list[Case]:
-    channels = {"array": [array(0.1, 9), array(0.1, 10)], "sampling_rate": 16_000}
+    channels = {"array": [array(0.05, 9), array(0.05, 10)], "sampling_rate": 16_000}
     return [
         Case("default", [*FILES, VOICE]),
         Case("char", FILES, {"return_timestamps": "char"}),
@@ -63,9 +63,9 @@ def ctc_cases() -> list[Case]:
         Case("chunks_more_stride", [LONG], {"chunk_length_s": 1, "stride_length_s": [0.9, 0.2]}, error=True),
         Case("array", [ARRAY, RAW, {**ARRAY, "path": "nowhere.wav"}], {"return_timestamps": "char"}),
         Case("extra", [{**ARRAY, "id": 3, "name": "a"}, {**RAW, "array": [0.1], "path": "nowhere.wav"}]),
-        Case("extra_chunks", [{**ARRAY, "id": 3}], {"chunk_length_s": 0.06}),
-        Case("stride", [{**ARRAY, "stride": [700, 330]}, {**RAW, "stride": [0, 480]}], {"return_timestamps": "char"}),
-        Case("stride_all", [{**ARRAY, "stride": [1920, 0]}]),
+        Case("extra_chunks", [{**ARRAY, "id": 3}], {"chunk_length_s": 0.04}),
+        Case("stride", [{**ARRAY, "stride": [330, 320]}, {**RAW, "stride": [0, 480]}], {"return_timestamps": "char"}),
+        Case("stride_all", [{**ARRAY, "stride": [1280, 0]}]),
         Case("stride_too_large", [{**ARRAY, "stride": [1000, 1000]}], error=True),
         Case("channels", [channels]),
         Case("array_without_rate", [{"array": [0.1, 0.2]}], error=True),
@@ -77,7 +77,7 @@ def ctc_cases() -> list[Case]:
 def short_ctc_cases() -> list[Case]:
     return [
         Case("default", [*FILES, VOICE]),
-        Case("char", FILES[:2], {"return_timestamps": "char"}),
-        Case("word", FILES, {"return_timestamps": "word"}),
-        Case("chunks", [LONG], {"chunk_length_s": 0.9, "return_timestamps": "word"}),
+        Case("char", FILES, {"return_timestamps": "char"}),
+        Case("word", [*FILES, SHORT], {"return_timestamps": "word"}),
+        Case("chunks_strides", FILES, {"chunk_length_s": 0.8, "stride_length_s": [0.3, 0.05], "return_timestamps": "char"}),
     ]

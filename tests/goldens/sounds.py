@@ -54,7 +54,7 @@ def write_flac(path: Path, samples: np.ndarray) -> None:
 
 def array(seconds: float, seed: int) -> list[float]:
     """Samples for inputs that are given as numbers."""
-    return [round(float(sample), 4) for sample in voice(seconds, seed)]
+    return [round(float(sample), 3) for sample in voice(seconds, seed)]
 
 
 def main() -> None:

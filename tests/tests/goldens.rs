@@ -47,6 +47,16 @@ fn fill_mask_equals_python() {
 }
 
 #[test]
+fn image_classification_equals_python() {
+    every_case_of("image-classification");
+}
+
+#[test]
+fn image_feature_extraction_equals_python() {
+    every_case_of("image-feature-extraction");
+}
+
+#[test]
 fn question_answering_equals_python() {
     every_case_of("question-answering");
 }

@@ -20,6 +20,7 @@ struct Case {
     name: &'static str,
     task: &'static str,
     model: &'static str,
+    /// The list of inputs, without `.txt`: texts, or paths of images.
     texts: &'static str,
     batch_size: &'static str,
     runs: &'static str,
@@ -79,6 +80,46 @@ const CASES: &[Case] = &[
         runs: "1",
         mean: true,
         peers: &["torch", "torch --sorted", "onnxruntime", "onnxruntime --sorted", "candle"],
+    },
+    Case {
+        name: "ViT-base, 1 photo of 640 x 480",
+        task: "image-classification",
+        model: "vit-base",
+        texts: "1-photo",
+        batch_size: "1",
+        runs: "12",
+        mean: false,
+        peers: &["torch", "onnxruntime"],
+    },
+    Case {
+        name: "ViT-base, 8 photos of 640 x 480",
+        task: "image-classification",
+        model: "vit-base",
+        texts: "8-photos",
+        batch_size: "8",
+        runs: "5",
+        mean: false,
+        peers: &["torch", "onnxruntime"],
+    },
+    Case {
+        name: "ResNet-50, 1 photo of 640 x 480",
+        task: "image-classification",
+        model: "resnet-50",
+        texts: "1-photo",
+        batch_size: "1",
+        runs: "20",
+        mean: false,
+        peers: &["torch", "onnxruntime"],
+    },
+    Case {
+        name: "ResNet-50, 8 photos of 640 x 480",
+        task: "image-classification",
+        model: "resnet-50",
+        texts: "8-photos",
+        batch_size: "8",
+        runs: "5",
+        mean: false,
+        peers: &["torch", "onnxruntime"],
     },
 ];
 
@@ -244,6 +285,9 @@ fn peer_command(case: &Case, peer: &str, model: &Path, texts: &Path) -> Command 
     command.args(["--warmup", if case.runs == "1" { "0" } else { "3" }]);
     if case.mean {
         command.arg("--mean");
+    }
+    if case.task == "image-classification" {
+        command.args(["--head", "image"]);
     }
     if peer.ends_with("--sorted") {
         command.arg("--sorted");

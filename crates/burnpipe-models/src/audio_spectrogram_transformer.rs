@@ -8,10 +8,10 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burnpipe_core::{Error, ErrorKind, Result};
-use burnpipe_nn::ops::{self, AttentionScope, Sliding};
+use burnpipe_nn::ops::Sliding;
 use burnpipe_nn::{
     Activation, ActivationLayer, Architecture, AudioClassifier, BatchLayout, Conv2d, Heads, LayerNorm,
-    Linear, LoadContext, Placement, SoundBatch, WeightNames,
+    Linear, LoadContext, Placement, PrunedHeads, SoundBatch, ViTAttention, ViTAttentionConfig, WeightNames,
 };
 use serde::Deserialize;
 
@@ -40,6 +40,7 @@ struct ASTConfig {
     time_stride: usize,
     max_length: usize,
     num_mel_bins: usize,
+    pruned_heads: PrunedHeads,
 }
 
 impl Default for ASTConfig {
@@ -57,6 +58,7 @@ impl Default for ASTConfig {
             time_stride: 10,
             max_length: 1024,
             num_mel_bins: 128,
+            pruned_heads: PrunedHeads::default(),
         }
     }
 }
@@ -133,18 +135,11 @@ struct ASTModel {
 
 impl ASTModel {
     fn new(config: &ASTConfig, placement: &Placement) -> Result<Self> {
-        let (size, heads) = (config.hidden_size, config.num_attention_heads);
-        if heads == 0 || !size.is_multiple_of(heads) {
-            let message = format!(
-                "`hidden_size` {size} in `config.json` is no multiple of `num_attention_heads` {heads}"
-            );
-            return Err(Error::new(ErrorKind::Config, message));
-        }
-        let layers = (0..config.num_hidden_layers).map(|_| ASTLayer::new(config, placement));
+        let layers = (0..config.num_hidden_layers).map(|index| ASTLayer::new(config, index, placement));
         Ok(Self {
             embeddings: ASTEmbeddings::new(config, placement)?,
             encoder: ASTEncoder { layer: layers.collect::<Result<_>>()? },
-            layernorm: LayerNorm::new(size, config.layer_norm_eps, placement),
+            layernorm: LayerNorm::new(config.hidden_size, config.layer_norm_eps, placement),
         })
     }
 
@@ -225,26 +220,11 @@ struct ASTEncoder {
 /// Attention and a feed-forward part, each over a norm and added to what went in.
 #[derive(Module, Debug)]
 struct ASTLayer {
-    attention: ASTAttention,
+    attention: ViTAttention,
     intermediate: ASTIntermediate,
     output: ASTOutput,
     layernorm_before: LayerNorm,
     layernorm_after: LayerNorm,
-}
-
-#[derive(Module, Debug)]
-struct ASTAttention {
-    attention: ASTSelfAttention,
-    output: ASTOutput,
-}
-
-#[derive(Module, Debug)]
-struct ASTSelfAttention {
-    query: Linear,
-    key: Linear,
-    value: Linear,
-    #[module(skip)]
-    heads: usize,
 }
 
 #[derive(Module, Debug)]
@@ -259,21 +239,19 @@ struct ASTOutput {
 }
 
 impl ASTLayer {
-    fn new(config: &ASTConfig, placement: &Placement) -> Result<Self> {
+    fn new(config: &ASTConfig, index: usize, placement: &Placement) -> Result<Self> {
         let (size, inner) = (config.hidden_size, config.intermediate_size);
-        let projection = || Linear::with_bias(size, size, config.qkv_bias, placement);
         let norm = || LayerNorm::new(size, config.layer_norm_eps, placement);
         let activation = Activation::from_name(&config.hidden_act)?;
+        let heads = config.num_attention_heads;
+        let attention = ViTAttentionConfig {
+            hidden_size: size,
+            num_attention_heads: heads,
+            heads_left: config.pruned_heads.left(index, heads),
+            qkv_bias: config.qkv_bias,
+        };
         Ok(Self {
-            attention: ASTAttention {
-                attention: ASTSelfAttention {
-                    query: projection(),
-                    key: projection(),
-                    value: projection(),
-                    heads: config.num_attention_heads,
-                },
-                output: ASTOutput { dense: Linear::new(size, size, placement) },
-            },
+            attention: ViTAttention::new(&attention, placement)?,
             intermediate: ASTIntermediate {
                 dense: Linear::new(size, inner, placement),
                 intermediate_act_fn: ActivationLayer::new(activation, placement),
@@ -285,21 +263,10 @@ impl ASTLayer {
     }
 
     fn forward(&self, hidden: Tensor<3>) -> Tensor<3> {
-        let context = self.attention.attention.forward(self.layernorm_before.forward(hidden.clone()));
-        let hidden = self.attention.output.dense.forward_added(context, hidden);
+        let hidden = self.attention.forward_added(self.layernorm_before.forward(hidden.clone()), hidden);
         let part = &self.intermediate;
         let normed = self.layernorm_after.forward(hidden.clone());
         let inner = part.dense.forward_activated(normed, &part.intermediate_act_fn);
         self.output.dense.forward_added(inner, hidden)
-    }
-}
-
-impl ASTSelfAttention {
-    fn forward(&self, hidden: Tensor<3>) -> Tensor<3> {
-        let [sounds, tokens, size] = hidden.dims();
-        let split = |x: Tensor<3>| x.reshape([sounds, tokens, self.heads, size / self.heads]).swap_dims(1, 2);
-        let [query, key, value] = ops::linear_each(hidden, [&self.query, &self.key, &self.value]).map(split);
-        let context = ops::attention(query, key, value, &AttentionScope::default());
-        context.swap_dims(1, 2).reshape([sounds, tokens, size])
     }
 }

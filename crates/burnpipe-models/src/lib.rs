@@ -21,8 +21,11 @@ mod bart;
 mod bert;
 mod bloom;
 mod camembert;
+mod convnext;
 mod deberta;
 mod deberta_v2;
+mod deit;
+mod dinov2;
 mod distilbert;
 mod electra;
 mod falcon;
@@ -47,12 +50,15 @@ mod phi;
 mod phi3;
 mod qwen2;
 mod qwen3;
+mod resnet;
 mod roberta;
 mod smollm3;
 mod stablelm;
 mod starcoder2;
 mod tapas;
+mod vit;
 mod wav2vec2;
+mod whisper;
 mod xlm_roberta;
 mod xlnet;
 
@@ -66,8 +72,11 @@ pub const ARCHITECTURES: &[Architecture] = &[
     bert::ARCHITECTURE,
     bloom::ARCHITECTURE,
     camembert::ARCHITECTURE,
+    convnext::ARCHITECTURE,
     deberta::ARCHITECTURE,
     deberta_v2::ARCHITECTURE,
+    deit::ARCHITECTURE,
+    dinov2::ARCHITECTURE,
     distilbert::ARCHITECTURE,
     electra::ARCHITECTURE,
     falcon::ARCHITECTURE,
@@ -92,11 +101,14 @@ pub const ARCHITECTURES: &[Architecture] = &[
     phi3::ARCHITECTURE,
     qwen2::ARCHITECTURE,
     qwen3::ARCHITECTURE,
+    resnet::ARCHITECTURE,
     roberta::ARCHITECTURE,
     smollm3::ARCHITECTURE,
     stablelm::ARCHITECTURE,
     starcoder2::ARCHITECTURE,
     tapas::ARCHITECTURE,
+    whisper::ARCHITECTURE,
+    vit::ARCHITECTURE,
     wav2vec2::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,
     xlnet::ARCHITECTURE,

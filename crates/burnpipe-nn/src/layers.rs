@@ -161,6 +161,12 @@ impl ChannelNorm {
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         ops::channel_norm(x, self.weight.val(), self.bias.val(), self.epsilon)
     }
+
+    /// The layer and the activation after it.
+    pub fn forward_activated(&self, x: Tensor<3>, activation: &ActivationLayer) -> Tensor<3> {
+        let (weight, bias) = (self.weight.val(), self.bias.val());
+        ops::channel_norm_activated(x, weight, bias, self.epsilon, Some(activation))
+    }
 }
 
 /// Normalisation by the root of the mean square, LLaMA's `RMSNorm`.

@@ -7,8 +7,9 @@ use burnpipe_nn::{Architecture, Heads, LoadContext};
 use serde_json::Value;
 
 use crate::{
-    AudioClassification, AutomaticSpeechRecognition, FeatureExtraction, FillMask, QuestionAnswering,
-    TableQuestionAnswering, TextClassification, TextGeneration, TokenClassification, ZeroShotClassification,
+    AudioClassification, AutomaticSpeechRecognition, FeatureExtraction, FillMask, ImageClassification,
+    ImageFeatureExtraction, QuestionAnswering, TableQuestionAnswering, TextClassification, TextGeneration,
+    TokenClassification, ZeroShotClassification,
 };
 
 /// Every task; alphabetic.
@@ -17,6 +18,8 @@ pub const TASKS: &[TaskRecord] = &[
     TaskRecord::of::<AutomaticSpeechRecognition>(),
     TaskRecord::of::<FeatureExtraction>(),
     TaskRecord::of::<FillMask>(),
+    TaskRecord::of::<ImageClassification>(),
+    TaskRecord::of::<ImageFeatureExtraction>(),
     TaskRecord::of::<QuestionAnswering>(),
     TaskRecord::of::<TableQuestionAnswering>(),
     TaskRecord::of::<TextClassification>(),

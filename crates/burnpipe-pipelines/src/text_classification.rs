@@ -73,6 +73,7 @@ pub enum FunctionToApply {
 }
 
 impl FunctionToApply {
+    /// By Python's name, in any case.
     pub(crate) fn from_name(name: &str) -> Result<Self> {
         match name.to_lowercase().as_str() {
             "sigmoid" => Ok(Self::Sigmoid),
@@ -87,6 +88,7 @@ impl FunctionToApply {
         }
     }
 
+    /// The scores of logits, in f32 as Python's.
     pub(crate) fn apply(self, logits: Vec<f32>) -> Vec<f32> {
         match self {
             Self::Sigmoid => logits.into_iter().map(|logit| 1.0 / (1.0 + (-logit).exp())).collect(),

@@ -77,11 +77,11 @@ impl ConvLayer {
     }
 
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let x = self.conv.forward(x);
         match &self.layer_norm {
-            None => self.activation.forward(x),
-            Some(ConvNorm::OverTime(norm)) => self.activation.forward(norm.forward(x)),
+            None => self.conv.forward_activated(x, &self.activation),
+            Some(ConvNorm::OverTime(norm)) => norm.forward_activated(self.conv.forward(x), &self.activation),
             Some(ConvNorm::OverChannels(norm)) => {
+                let x = self.conv.forward(x);
                 let x = self.activation.forward(norm.forward(x.swap_dims(1, 2)));
                 x.swap_dims(1, 2)
             }

@@ -4,7 +4,8 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burnpipe_core::{Error, ErrorKind, Result};
 use burnpipe_nn::{
-    AudioClassifier, BatchLayout, CtcModel, Linear, LoadContext, SoundBatch, WeightNames, Weights, ops,
+    AudioClassifier, BatchLayout, BatchNorm, CtcModel, Linear, LoadContext, SoundBatch, WeightNames, Weights,
+    ops,
 };
 
 use super::Wav2Vec2Config;
@@ -42,7 +43,7 @@ impl Family {
 /// What is left over of pre-training and training, and other heads.
 const IGNORED_BY_CTC: &[&str] = &[
     "masked_spec_embed",
-    "num_batches_tracked",
+    BatchNorm::COUNT,
     "quantizer",
     "project_q",
     "project_hid",
@@ -51,7 +52,7 @@ const IGNORED_BY_CTC: &[&str] = &[
     "layer_weights",
 ];
 const IGNORED_BY_CLASSIFIER: &[&str] =
-    &["masked_spec_embed", "num_batches_tracked", "quantizer", "project_q", "project_hid", "lm_head"];
+    &["masked_spec_embed", BatchNorm::COUNT, "quantizer", "project_q", "project_hid", "lm_head"];
 
 /// Loads the CTC model of a family.
 pub(crate) fn load_ctc_model(

@@ -4,7 +4,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{FloatDType, Tensor};
 use burnpipe_core::Result;
 use burnpipe_nn::ops::Sliding;
-use burnpipe_nn::{Activation, ActivationLayer, Conv1d, Placement};
+use burnpipe_nn::{Activation, ActivationLayer, BatchNorm, Conv1d, Placement};
 
 use super::Wav2Vec2Config;
 
@@ -26,7 +26,7 @@ pub(super) struct PositionalConvEmbedding {
 impl PositionalConvEmbedding {
     pub(super) fn new(config: &Wav2Vec2Config, placement: &Placement) -> Result<Self> {
         let size = config.hidden_size;
-        let batch_norm = config.conv_pos_batch_norm.then(|| BatchNorm::new(size, placement));
+        let batch_norm = config.conv_pos_batch_norm.then(|| BatchNorm::new(size, EPSILON, placement));
         let (kernel, groups) = (config.num_conv_pos_embeddings, config.num_conv_pos_embedding_groups);
         let sliding = Sliding { padding: [kernel / 2], groups, ..Sliding::default() };
         let conv = if config.conv_pos_batch_norm {
@@ -58,11 +58,13 @@ impl PositionalConvEmbedding {
             None => hidden,
         };
         let hidden = match &self.conv {
-            PositionalConv::Plain(conv) => conv.forward(hidden),
-            PositionalConv::Normed(normed) => normed.clone().multiplied().forward(hidden),
+            PositionalConv::Plain(conv) => conv.forward_activated(hidden, &self.activation),
+            PositionalConv::Normed(normed) => {
+                normed.clone().multiplied().forward_activated(hidden, &self.activation)
+            }
         };
         // An even kernel gives a step too many.
-        self.activation.forward(hidden.narrow(2, 0, steps).swap_dims(1, 2))
+        hidden.narrow(2, 0, steps).swap_dims(1, 2)
     }
 }
 
@@ -103,33 +105,5 @@ impl NormedConv {
         let norm = direction.clone().square().sum_dim(0).sum_dim(1).sqrt();
         let weight = direction * (self.weight_g.val().cast(FloatDType::F32) / norm);
         Conv1d::filled(weight.cast(dtype), self.bias, self.sliding)
-    }
-}
-
-/// Every channel by the mean and the variance that it had in training, `torch.nn.BatchNorm1d`.
-#[derive(Module, Debug)]
-struct BatchNorm {
-    weight: Param<Tensor<1>>,
-    bias: Param<Tensor<1>>,
-    running_mean: Param<Tensor<1>>,
-    running_var: Param<Tensor<1>>,
-}
-
-impl BatchNorm {
-    fn new(channels: usize, placement: &Placement) -> Self {
-        let parameter = || placement.parameter([channels]);
-        Self { weight: parameter(), bias: parameter(), running_mean: parameter(), running_var: parameter() }
-    }
-
-    /// # Shapes
-    ///
-    /// - `x`: `[batch, channels, length]`
-    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let number = |parameter: &Param<Tensor<1>>| parameter.val().cast(FloatDType::F32);
-        let scale = number(&self.weight) / (number(&self.running_var) + EPSILON).sqrt();
-        let shift = number(&self.bias) - number(&self.running_mean) * scale.clone();
-        let (dtype, channels) = (x.dtype(), x.dims()[1]);
-        let x = x.cast(FloatDType::F32) * scale.reshape([1, channels, 1]) + shift.reshape([1, channels, 1]);
-        x.cast(dtype)
     }
 }

@@ -77,7 +77,7 @@ struct Filler<'a> {
     #[cfg(feature = "flex")]
     shared: SharedTables,
     used: BTreeSet<&'a str>,
-    /// The weight of a linear layer that was just filled: once out of it, its device may have a copy.
+    /// The weight of a layer that was just filled: once out of it, its device may have a copy.
     filled: Option<&'a StoredTensor>,
     /// The tables filled so far, for other tables that share one, and for layers where nothing is packed.
     tables: BTreeMap<String, Tensor<2>>,
@@ -193,7 +193,7 @@ impl ModuleMapper for Filler<'_> {
                 if purpose == Purpose::Table && D == 2 {
                     self.tables.insert(key, tensor.clone().reshape([expected[0], expected[1]]));
                 }
-                if is_linear_weight {
+                if is_linear_weight || place == Place::Filters {
                     self.filled = Some(stored);
                 }
                 Param::initialized(param.id, tensor)

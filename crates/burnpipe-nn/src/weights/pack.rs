@@ -39,7 +39,7 @@ impl SharedTables {
             Place::Table => self.keys.contains(key).then_some(PackingOrder::ByOutput),
             Place::PackedByOutput => Some(PackingOrder::ByOutput),
             Place::PackedByInput => Some(PackingOrder::ByInput),
-            Place::Layer | Place::Other => None,
+            Place::Layer | Place::Filters | Place::Other => None,
         }
     }
 
@@ -82,7 +82,7 @@ impl ModuleVisitor for Search<'_> {
         match self.path.place() {
             Place::Table => self.tables.insert(self.path.key()),
             Place::PackedByOutput => self.layers.insert(self.path.key()),
-            Place::PackedByInput | Place::Layer | Place::Other => false,
+            Place::PackedByInput | Place::Layer | Place::Filters | Place::Other => false,
         };
     }
 }

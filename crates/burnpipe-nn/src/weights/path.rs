@@ -30,6 +30,8 @@ pub(super) enum Place {
     PackedByInput,
     /// The weight of a [`Linear`](crate::Linear) that stays a tensor.
     Layer,
+    /// The weight of a [`Conv1d`](crate::Conv1d) or a [`Conv2d`](crate::Conv2d).
+    Filters,
     /// Anything else.
     Other,
 }
@@ -48,6 +50,7 @@ impl<'a> ModulePath<'a> {
                 linear_weight::PACKED_BY_INPUT => Place::PackedByInput,
                 _ => Place::Layer,
             },
+            "Struct:Conv1d" | "Struct:Conv2d" if name == "weight" => Place::Filters,
             _ => Place::Other,
         };
         let is_variant = container_type.starts_with("Enum:");
