@@ -107,9 +107,9 @@ pub const ARCHITECTURES: &[Architecture] = &[
     stablelm::ARCHITECTURE,
     starcoder2::ARCHITECTURE,
     tapas::ARCHITECTURE,
-    whisper::ARCHITECTURE,
     vit::ARCHITECTURE,
     wav2vec2::ARCHITECTURE,
+    whisper::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,
     xlnet::ARCHITECTURE,
 ];

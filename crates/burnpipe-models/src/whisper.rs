@@ -9,7 +9,7 @@ mod attention;
 use burn::module::Module;
 use burn::tensor::{DType, Int, Tensor};
 use burnpipe_core::{Error, ErrorKind, Result};
-use burnpipe_nn::ops::{self, Sliding};
+use burnpipe_nn::ops::Sliding;
 use burnpipe_nn::{
     Activation, ActivationLayer, Architecture, BatchLayout, Conv1d, Embedding, Heads, KvCache, LayerNorm,
     Linear, LoadContext, Placement, Seq2SeqLm, SoundBatch, SourceCache, SpeechSeq2Seq, TokenStep,

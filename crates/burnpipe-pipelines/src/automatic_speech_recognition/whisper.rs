@@ -121,7 +121,8 @@ impl WhisperRecognizer {
         let logits = run_model(self.layout, || {
             let mut cache = self.model.cache();
             cache.select(&vec![None; sources.len()]);
-            let step = TokenStep::new((0..sources.len()).map(|row| (row, [start].as_slice())), &cache)?;
+            let first = [start];
+            let step = TokenStep::new((0..sources.len()).map(|row| (row, first.as_slice())), &cache)?;
             let hidden = self.model.forward(&step, sources, &mut cache)?;
             let all: Vec<usize> = (0..sources.len()).collect();
             read_back_any(self.model.logits(step.select(hidden, &all)))

@@ -14,7 +14,7 @@ use crate::automatic_speech_recognition::{AutomaticSpeechRecognitionOptions, Ret
 
 /// A call's settings, with the checkpoint's where it says nothing.
 #[derive(Clone, Debug)]
-pub(super) struct WhisperCall {
+pub(crate) struct WhisperCall {
     pub(super) generation: GenerationConfig,
     pub(super) language: Option<String>,
     pub(super) task: Option<String>,
@@ -90,7 +90,7 @@ enum Temperatures {
 
 impl WhisperRecognizer {
     /// Reads the settings of a call.
-    pub(super) fn call(&self, options: &AutomaticSpeechRecognitionOptions) -> Result<WhisperCall> {
+    pub(crate) fn call(&self, options: &AutomaticSpeechRecognitionOptions) -> Result<WhisperCall> {
         let (own, generate): (Map<_, _>, Map<_, _>) =
             options.generate_kwargs.clone().into_iter().partition(|(name, _)| OWN.contains(&name.as_str()));
         if let Some(name) = generate.keys().find(|name| REFUSED.contains(&name.as_str())) {

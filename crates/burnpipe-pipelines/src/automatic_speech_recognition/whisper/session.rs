@@ -20,7 +20,7 @@ use crate::row_model::{RowDecoder, RowModel, Sources};
 
 /// The spectrogram of a sound, or of a chunk of one.
 #[derive(Clone, Debug)]
-pub(in crate::automatic_speech_recognition) struct Sound {
+pub(crate) struct Sound {
     /// `[bins, frames]`
     pub(super) values: Vec<f32>,
     pub(super) bins: usize,
@@ -30,10 +30,10 @@ pub(in crate::automatic_speech_recognition) struct Sound {
 }
 
 /// The tokens that were written about a sound, and when each is said if that was asked for.
-pub(in crate::automatic_speech_recognition) type Written = (Vec<u32>, Vec<f32>);
+pub(crate) type Written = (Vec<u32>, Vec<f32>);
 
 /// The sounds of a call that are being heard.
-pub(in crate::automatic_speech_recognition) struct WhisperSession {
+pub(crate) struct WhisperSession {
     recognizer: Arc<WhisperRecognizer>,
     runner: SearchRunner<'static>,
     sources: Sources,
@@ -63,7 +63,7 @@ struct Hearing {
 }
 
 impl WhisperSession {
-    pub(in crate::automatic_speech_recognition) fn new(recognizer: Arc<WhisperRecognizer>) -> Self {
+    pub(crate) fn new(recognizer: Arc<WhisperRecognizer>) -> Self {
         let sources = Sources::default();
         Self {
             runner: runner(&recognizer, &sources),
@@ -75,12 +75,7 @@ impl WhisperSession {
     }
 
     /// Takes a sound in, under the settings of a call.
-    pub(in crate::automatic_speech_recognition) fn push(
-        &mut self,
-        id: usize,
-        sound: Sound,
-        call: Arc<WhisperCall>,
-    ) -> Result<()> {
+    pub(crate) fn push(&mut self, id: usize, sound: Sound, call: Arc<WhisperCall>) -> Result<()> {
         let input = self.inputs;
         self.inputs += 1;
         let beginning = self.recognizer.beginning(&call)?;
@@ -107,12 +102,12 @@ impl WhisperSession {
     }
 
     /// How many sounds are being heard.
-    pub(in crate::automatic_speech_recognition) fn open(&self) -> usize {
+    pub(crate) fn open(&self) -> usize {
         self.hearings.len()
     }
 
     /// Writes one token more about every sound and gives those that are done or have failed.
-    pub(in crate::automatic_speech_recognition) fn step(&mut self) -> Vec<(usize, Result<Written>)> {
+    pub(crate) fn step(&mut self) -> Vec<(usize, Result<Written>)> {
         let mut done = self.begin_windows();
         for (id, event) in self.runner.step() {
             let Event::Finished(generated) = event else { continue };
