@@ -58,6 +58,7 @@ mod starcoder2;
 mod tapas;
 mod vit;
 mod wav2vec2;
+mod whisper;
 mod xlm_roberta;
 mod xlnet;
 
@@ -108,6 +109,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     tapas::ARCHITECTURE,
     vit::ARCHITECTURE,
     wav2vec2::ARCHITECTURE,
+    whisper::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,
     xlnet::ARCHITECTURE,
 ];

@@ -41,6 +41,7 @@ mod read_back;
 mod roberta_heads;
 mod rope;
 mod sound_batch;
+mod source_cache;
 mod table_batch;
 mod token_batch;
 mod token_step;
@@ -76,8 +77,8 @@ pub use decoder_heads::{
 pub use head_size::{head_size, rotary_size};
 pub use heads::{
     Architecture, AudioClassifier, CausalLm, CtcModel, Encoder, Heads, ImageClassifier, ImageEncoder,
-    ImageEncoding, ImageNumbers, LoadContext, Loader, MaskedLm, QuestionAnswerer, SequenceClassifier,
-    TableLogits, TableQuestionAnswerer, TokenClassifier,
+    ImageEncoding, ImageNumbers, LoadContext, Loader, MaskedLm, QuestionAnswerer, Seq2SeqLm,
+    SequenceClassifier, SpeechSeq2Seq, TableLogits, TableQuestionAnswerer, TokenClassifier,
 };
 pub use kv_cache::{Blind, CachedScope, KvCache};
 pub use layer_types::layer_windows;
@@ -92,6 +93,7 @@ pub use read_back::{read_back, read_back_any};
 pub use roberta_heads::{RobertaClassificationHead, RobertaLMHead};
 pub use rope::{Rope, RopeConfig, RopeScaling};
 pub use sound_batch::{SoundBatch, SoundShape};
+pub use source_cache::SourceCache;
 pub use table_batch::{TableBatch, TableRow};
 pub use token_batch::{BatchLayout, Filling, TokenBatch, TokenRow};
 pub use token_step::{StepText, TokenStep};

@@ -1,5 +1,6 @@
 //! What the tasks over sounds share: inputs to samples, features to batches.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use burnpipe_audio::{AudioFeatures, Waveform};
@@ -8,6 +9,9 @@ use burnpipe_nn::{BatchLayout, SoundBatch, SoundShape, run_model};
 use serde_json::{Map, Value};
 
 use crate::media::read_media;
+
+/// The rates of samples that are taken, which are those of files: others would grow out of memory when resampled.
+const SAMPLING_RATES: RangeInclusive<u32> = 1_000..=1_536_000;
 
 /// A sound, as tasks take it.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,9 +104,11 @@ pub(crate) fn parse_audio(input: Value, channels: Channels) -> Result<(AudioInpu
         raw => raw,
     };
     let (Some(array), Some(rate)) = (array, fields.remove("sampling_rate")) else { return Err(shape()) };
-    let rate = rate.as_u64().and_then(|rate| u32::try_from(rate).ok()).filter(|&rate| rate > 0);
-    let rate = rate.ok_or_else(|| {
-        Error::new(ErrorKind::Input, "`sampling_rate` of the input must be a whole number above 0")
+    let rate = rate.as_u64().and_then(|rate| u32::try_from(rate).ok());
+    let rate = rate.filter(|rate| SAMPLING_RATES.contains(rate)).ok_or_else(|| {
+        let (least, most) = SAMPLING_RATES.into_inner();
+        let message = format!("`sampling_rate` of the input must be a whole number from {least} to {most}");
+        Error::new(ErrorKind::Input, message)
     })?;
     let samples = parse_samples(&array, channels)?;
     Ok((Waveform { samples, sampling_rate: rate }.into(), fields))
@@ -220,7 +226,7 @@ mod tests {
             (json!(3), "must be a path"),
             (json!({"array": [0.5]}), "sampling_rate"),
             (json!({"sampling_rate": 8000}), "array"),
-            (json!({"array": [0.5], "sampling_rate": 0}), "above 0"),
+            (json!({"array": [0.5], "sampling_rate": 1}), "from 1000"),
             (json!({"array": ["loud"], "sampling_rate": 8000}), "list of numbers"),
             (json!({"array": [[0.5], [0.5, 1.0]], "sampling_rate": 8000}), "equally long"),
         ] {
