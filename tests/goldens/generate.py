@@ -124,7 +124,7 @@ def make_model(spec: Checkpoint, config: Any, tokenizer: Any) -> Any:
         weights.reinitialise_by_fan_in(model, spec.seed, spec.std, spec.head_std)
     else:
         weights.reinitialise(model, spec.seed, spec.std, spec.head_std, spec.inner_std or spec.std)
-    if spec.task in SOUNDS:
+    if spec.task in SOUNDS and spec.head is None:
         assert spec.processor is not None
         weights.calibrate(model, list(hearings(spec.processor())), spec.spread)
     elif spec.task in PICTURED:

@@ -8,6 +8,13 @@ use rten_simd::ops::{BitOps, Extend, IntOps, NumOps};
 
 use crate::packed::VECTORS;
 
+/// How many weights of 16 bits ahead one or two rows ask for the next: 1.5 kB, the best of 0.5, 1, 1.5, 2 and 4 kB
+/// on a Zen 3.
+const STREAM_AHEAD: usize = 768;
+
+/// Bytes that come from memory at once.
+const CACHE_LINE: usize = 64;
+
 /// Rows of a tile, so that it and what it reads fill the registers.
 #[inline(always)]
 pub(crate) fn tile_rows<I: Isa>(isa: I) -> usize {
@@ -227,9 +234,10 @@ impl<W: Weight, S: Source> Tile<'_, W, S> {
             let mut first = 0;
             if R <= 2 {
                 // So few sums would wait for their last multiply-adds, which take four cycles: every other input
-                // gets its own. Weights are not asked for: these are the only rows.
+                // gets its own.
                 first = length / 2 * 2;
                 for input in (0..first).step_by(2) {
+                    self.ask_for_two(above + input);
                     // SAFETY: the caller's promise.
                     unsafe {
                         self.add_input(isa, &rows, start + input, above + input, &mut sums);
@@ -252,6 +260,19 @@ impl<W: Weight, S: Source> Tile<'_, W, S> {
         }
         // SAFETY: the caller's promise.
         unsafe { self.write(isa, sums) };
+    }
+
+    /// Asks for the weights of two inputs that come a while after `input`, where they are of 16 bits: processors
+    /// foresee them too late. Those of 32 bits come as fast as memory gives them.
+    #[inline(always)]
+    fn ask_for_two(&self, input: usize) {
+        if size_of::<W>() == 2 {
+            let next = self.panel.wrapping_add(input * self.panel_stride + STREAM_AHEAD);
+            prefetch(next);
+            if 2 * self.panel_stride * size_of::<W>() > CACHE_LINE {
+                prefetch(next.wrapping_add(self.panel_stride));
+            }
+        }
     }
 
     /// Adds the products of one input to sums: number `at` of every row, and row `input` of the panel.

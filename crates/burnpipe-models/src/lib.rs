@@ -58,13 +58,61 @@ mod starcoder2;
 mod tapas;
 mod vit;
 mod wav2vec2;
+mod whisper;
 mod xlm_roberta;
 mod xlnet;
 
 use burnpipe_nn::Architecture;
 
 /// Every architecture; alphabetic.
-pub const ARCHITECTURES: &[Architecture] = &[albert::ARCHITECTURE, audio_spectrogram_transformer::ARCHITECTURE, bart::ARCHITECTURE, bert::ARCHITECTURE, bloom::ARCHITECTURE, camembert::ARCHITECTURE, convnext::ARCHITECTURE, deberta::ARCHITECTURE, deberta_v2::ARCHITECTURE, deit::ARCHITECTURE, dinov2::ARCHITECTURE, distilbert::ARCHITECTURE, electra::ARCHITECTURE, falcon::ARCHITECTURE, gemma::ARCHITECTURE, gemma2::ARCHITECTURE, gemma3_text::ARCHITECTURE, gpt_neo::ARCHITECTURE, gpt_neox::ARCHITECTURE, gpt2::ARCHITECTURE, gptj::ARCHITECTURE, hubert::ARCHITECTURE, llama::ARCHITECTURE, longformer::ARCHITECTURE, mistral::ARCHITECTURE, mixtral::ARCHITECTURE, mobilebert::ARCHITECTURE, modernbert::ARCHITECTURE, mpnet::ARCHITECTURE, olmo2::ARCHITECTURE, opt::ARCHITECTURE, phi::ARCHITECTURE, phi3::ARCHITECTURE, qwen2::ARCHITECTURE, qwen3::ARCHITECTURE, resnet::ARCHITECTURE, roberta::ARCHITECTURE, smollm3::ARCHITECTURE, stablelm::ARCHITECTURE, starcoder2::ARCHITECTURE, tapas::ARCHITECTURE, vit::ARCHITECTURE, wav2vec2::ARCHITECTURE, xlm_roberta::ARCHITECTURE, xlnet::ARCHITECTURE];
+pub const ARCHITECTURES: &[Architecture] = &[
+    albert::ARCHITECTURE,
+    audio_spectrogram_transformer::ARCHITECTURE,
+    bart::ARCHITECTURE,
+    bert::ARCHITECTURE,
+    bloom::ARCHITECTURE,
+    camembert::ARCHITECTURE,
+    convnext::ARCHITECTURE,
+    deberta::ARCHITECTURE,
+    deberta_v2::ARCHITECTURE,
+    deit::ARCHITECTURE,
+    dinov2::ARCHITECTURE,
+    distilbert::ARCHITECTURE,
+    electra::ARCHITECTURE,
+    falcon::ARCHITECTURE,
+    gemma::ARCHITECTURE,
+    gemma2::ARCHITECTURE,
+    gemma3_text::ARCHITECTURE,
+    gpt_neo::ARCHITECTURE,
+    gpt_neox::ARCHITECTURE,
+    gpt2::ARCHITECTURE,
+    gptj::ARCHITECTURE,
+    hubert::ARCHITECTURE,
+    llama::ARCHITECTURE,
+    longformer::ARCHITECTURE,
+    mistral::ARCHITECTURE,
+    mixtral::ARCHITECTURE,
+    mobilebert::ARCHITECTURE,
+    modernbert::ARCHITECTURE,
+    mpnet::ARCHITECTURE,
+    olmo2::ARCHITECTURE,
+    opt::ARCHITECTURE,
+    phi::ARCHITECTURE,
+    phi3::ARCHITECTURE,
+    qwen2::ARCHITECTURE,
+    qwen3::ARCHITECTURE,
+    resnet::ARCHITECTURE,
+    roberta::ARCHITECTURE,
+    smollm3::ARCHITECTURE,
+    stablelm::ARCHITECTURE,
+    starcoder2::ARCHITECTURE,
+    tapas::ARCHITECTURE,
+    vit::ARCHITECTURE,
+    wav2vec2::ARCHITECTURE,
+    whisper::ARCHITECTURE,
+    xlm_roberta::ARCHITECTURE,
+    xlnet::ARCHITECTURE,
+];
 
 /// The architecture of a `model_type`, from the first table that has it.
 pub fn find<'a>(tables: &[&'a [Architecture]], model_type: &str) -> Option<&'a Architecture> {

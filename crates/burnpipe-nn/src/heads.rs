@@ -6,7 +6,7 @@ use burnpipe_core::{Error, ErrorKind, Result, quoted};
 use burnpipe_hub::Checkpoint;
 
 use crate::weights::{WeightNames, Weights};
-use crate::{BatchLayout, KvCache, Placement, SoundBatch, TableBatch, TokenBatch, TokenStep};
+use crate::{BatchLayout, KvCache, Placement, SoundBatch, SourceCache, TableBatch, TokenBatch, TokenStep};
 
 /// A model without a head: token ids in, the last hidden state out.
 pub trait Encoder: Send + Sync {
@@ -148,6 +148,71 @@ pub trait CausalLm: Send + Sync {
     /// - `hidden`: `[positions, hidden]`
     /// - result: logits, `[positions, vocabulary]`
     fn logits(&self, hidden: Tensor<2>) -> Tensor<2>;
+}
+
+/// Scores what comes next in a text about something that an encoder has read: the decoder's half, which is the same
+/// for texts, sounds and images.
+pub trait Seq2SeqLm: Send + Sync {
+    /// A cache without rows, for [`forward`](Self::forward).
+    fn cache(&self) -> KvCache;
+
+    /// How many tokens a text may have; `None` for as many as there is memory for.
+    fn positions(&self) -> Option<usize>;
+
+    /// How many tokens there are to choose from.
+    fn vocabulary(&self) -> usize;
+
+    /// Runs new tokens as [`CausalLm::forward`] does. `sources` are what the step's texts are about, one for each.
+    ///
+    /// # Shapes
+    ///
+    /// - result: `[1, tokens, hidden]`
+    ///
+    /// # Errors
+    ///
+    /// When the model cannot take the tokens.
+    fn forward(&self, step: &TokenStep, sources: &[&SourceCache], cache: &mut KvCache) -> Result<Tensor<3>>;
+
+    /// The scores of the tokens that could follow, by last hidden states.
+    ///
+    /// # Shapes
+    ///
+    /// - `hidden`: `[positions, hidden]`
+    /// - result: logits, `[positions, vocabulary]`
+    fn logits(&self, hidden: Tensor<2>) -> Tensor<2>;
+}
+
+/// Writes what is said in a sound.
+pub trait SpeechSeq2Seq: Seq2SeqLm {
+    /// How the model takes several sounds: one by one where their layout is joined, those of one shape together
+    /// elsewhere.
+    fn layout(&self) -> BatchLayout {
+        BatchLayout::Padded
+    }
+
+    /// Reads sounds, once for all tokens that are written about them.
+    ///
+    /// # Errors
+    ///
+    /// When the model cannot take sounds of this shape.
+    fn encode(&self, sounds: &SoundBatch) -> Result<Vec<SourceCache>>;
+
+    /// How much some heads, named by layer and place, look at each position of a sound when they read each token of
+    /// a text about it.
+    ///
+    /// # Shapes
+    ///
+    /// - result: `[heads, tokens, positions]`
+    ///
+    /// # Errors
+    ///
+    /// When there is no such head, or the model cannot take the tokens.
+    fn cross_attentions(
+        &self,
+        tokens: &[u32],
+        source: &SourceCache,
+        heads: &[(usize, usize)],
+    ) -> Result<Tensor<3>>;
 }
 
 /// Scores the labels of a whole text.
@@ -311,6 +376,8 @@ pub struct Heads {
     pub question_answerer: Option<Loader<dyn QuestionAnswerer>>,
     /// Labels of a text.
     pub sequence_classifier: Option<Loader<dyn SequenceClassifier>>,
+    /// What is said in a sound.
+    pub speech_seq2seq: Option<Loader<dyn SpeechSeq2Seq>>,
     /// Which cells of a table answer a question.
     pub table_question_answerer: Option<Loader<dyn TableQuestionAnswerer>>,
     /// Labels of tokens.
@@ -329,6 +396,7 @@ impl Heads {
         masked_lm: None,
         question_answerer: None,
         sequence_classifier: None,
+        speech_seq2seq: None,
         table_question_answerer: None,
         token_classifier: None,
     };
@@ -345,6 +413,7 @@ impl Heads {
             ("masked-lm", self.masked_lm.is_some()),
             ("question-answerer", self.question_answerer.is_some()),
             ("sequence-classifier", self.sequence_classifier.is_some()),
+            ("speech-seq2seq", self.speech_seq2seq.is_some()),
             ("table-question-answerer", self.table_question_answerer.is_some()),
             ("token-classifier", self.token_classifier.is_some()),
         ];

@@ -4,12 +4,9 @@
 //! - forward: CTC models give the likeliest letter of every step in time;
 //! - postprocess: the letters of all chunks without what overlaps, decoded; on demand with their times.
 //!
-//! Two kinds of models recognise speech. CTC models (`ctc`) are here. Models that write the text token by token
-//! (Whisper, Moonshine) have a [`Recognizer`] of their own: a variant with its head, tokenizer and generation config,
-//! loaded where [`AutomaticSpeechRecognition::load`] asks which head the architecture has, run by a
-//! [`Session`](burnpipe_core::Session) so that texts of a batch grow side by side, and read by its own way through
-//! [`postprocess`](Task::postprocess). What they share with CTC models (inputs, chunks, strides, extra fields) is in
-//! this file.
+//! Two kinds of models recognise speech: CTC models (`ctc`), and those that write the text token by token
+//! (`whisper`), which a [`Session`](burnpipe_core::Session) runs, so that texts of a batch grow side by side. What they
+//! share (inputs, chunks, strides, extra fields) is in this file.
 //!
 //! Where it differs from Python: samples at another rate are resampled (Python passes the rate twice and does not),
 //! `decoder_kwargs` is refused, and checkpoints made for decoding with a language model (`Wav2Vec2ProcessorWithLM`)
@@ -20,8 +17,9 @@
 use std::sync::Arc;
 
 use burnpipe_audio::{AudioFeatures, FeatureExtractor};
-use burnpipe_core::{Error, ErrorKind, JsonTask, Result, Task};
+use burnpipe_core::{BoxedSession, Error, ErrorKind, JsonTask, Result, Session as _, Task};
 use burnpipe_nn::{BatchLayout, Heads};
+use burnpipe_text::WhisperOutput;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -31,10 +29,14 @@ use crate::{InputKind, LoadTask, TaskContext};
 mod chunks;
 mod ctc;
 mod options;
+mod session;
+mod whisper;
 
 pub use chunks::Stride;
 use ctc::CtcRecognizer;
 pub use options::{AutomaticSpeechRecognitionOptions, ReturnTimestamps};
+use session::SpeechSession;
+use whisper::WhisperRecognizer;
 
 /// The text that is spoken in a sound.
 pub struct AutomaticSpeechRecognition {
@@ -46,6 +48,8 @@ pub struct AutomaticSpeechRecognition {
 enum Recognizer {
     /// One that gives a letter for every step in time.
     Ctc(CtcRecognizer),
+    /// One that writes text with Whisper's marks.
+    Whisper(Arc<WhisperRecognizer>),
 }
 
 /// A sound with speech.
@@ -70,6 +74,8 @@ impl<A: Into<AudioInput>> From<A> for SpeechInput {
 #[derive(Clone, Debug)]
 pub struct SpeechFeatures {
     features: AudioFeatures,
+    /// Samples that they were made of.
+    samples: usize,
     stride: Option<Stride>,
     extra: Map<String, Value>,
 }
@@ -77,8 +83,10 @@ pub struct SpeechFeatures {
 /// What the model heard in a chunk.
 #[derive(Clone, Debug)]
 pub struct SpeechRaw {
-    /// The likeliest letter of every step in time.
+    /// The likeliest letter of every step in time, or the tokens of a text.
     tokens: Vec<u32>,
+    /// When each token of a text is said, in seconds of the chunk, where the times of words are wanted.
+    token_timestamps: Vec<f32>,
     stride: Option<Stride>,
     extra: Map<String, Value>,
 }
@@ -96,13 +104,18 @@ pub struct Transcription {
     pub extra: Map<String, Value>,
 }
 
-/// A part of a text and its time.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A part of a text, its time and its language.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct TranscribedChunk {
-    /// A letter or a word.
+    /// A letter, a word, or what is said at a stretch.
     pub text: String,
-    /// When it begins and ends, in seconds; no end where the sound ends inside it.
-    pub timestamp: (f64, Option<f64>),
+    /// When it begins and ends, in seconds, as far as the model heard it; `None` where times were not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<(Option<f64>, Option<f64>)>,
+    /// Its language, `None` inside where the model named none; `None` where languages were not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<Option<String>>,
 }
 
 impl LoadTask for AutomaticSpeechRecognition {
@@ -113,14 +126,19 @@ impl LoadTask for AutomaticSpeechRecognition {
     const INPUT: InputKind = InputKind::Sound;
 
     fn supports(heads: &Heads) -> bool {
-        heads.ctc_model.is_some()
+        heads.ctc_model.is_some() || heads.speech_seq2seq.is_some()
     }
 
     fn load(context: &TaskContext<'_>) -> Result<Self> {
         let heads = &context.architecture.heads;
-        let load = context.architecture.head("ctc-model", heads.ctc_model)?;
         let extractor = FeatureExtractor::load(context.load.checkpoint)?;
-        let recognizer = Recognizer::Ctc(CtcRecognizer::load(context, load, &extractor)?);
+        let recognizer = match heads.speech_seq2seq {
+            Some(load) => Recognizer::Whisper(Arc::new(WhisperRecognizer::load(context, load, &extractor)?)),
+            None => {
+                let load = context.architecture.head("ctc-model", heads.ctc_model)?;
+                Recognizer::Ctc(CtcRecognizer::load(context, load, &extractor)?)
+            }
+        };
         Ok(Self { extractor, recognizer })
     }
 }
@@ -129,6 +147,7 @@ impl AutomaticSpeechRecognition {
     fn check(&self, options: &AutomaticSpeechRecognitionOptions) -> Result<()> {
         match &self.recognizer {
             Recognizer::Ctc(_) => options.check_for_ctc(),
+            Recognizer::Whisper(recognizer) => recognizer.check(options),
         }
     }
 
@@ -136,12 +155,15 @@ impl AutomaticSpeechRecognition {
     fn alignment(&self) -> usize {
         match &self.recognizer {
             Recognizer::Ctc(recognizer) => recognizer.inputs_to_logits_ratio(),
+            Recognizer::Whisper(_) => 1,
         }
     }
 
-    fn layout(&self) -> BatchLayout {
+    /// Whether sounds of one length go together best.
+    fn sorts(&self) -> bool {
         match &self.recognizer {
-            Recognizer::Ctc(recognizer) => recognizer.layout(),
+            Recognizer::Ctc(recognizer) => recognizer.layout() == BatchLayout::Padded,
+            Recognizer::Whisper(_) => false,
         }
     }
 }
@@ -174,25 +196,41 @@ impl Task for AutomaticSpeechRecognition {
             }
         };
         let (samples, extractor): (Arc<[f32]>, _) = (samples.into(), self.extractor.clone());
+        // A sound that is not cut is heard whole, however long it is.
+        let whole = options.chunk_length_s.is_none_or(|seconds| seconds == 0.0)
+            && extractor.n_samples().is_some_and(|longest| samples.len() > longest);
+        if whole && let Recognizer::Whisper(recognizer) = &self.recognizer {
+            recognizer.check_long(options)?;
+        }
         Ok(chunks.into_iter().map(move |(range, stride)| {
-            let features = extractor.extract(&samples[range])?;
-            Ok(SpeechFeatures { features, stride, extra: input.extra.clone() })
+            let samples = &samples[range];
+            let features =
+                if whole { extractor.extract_whole(samples)? } else { extractor.extract(samples)? };
+            Ok(SpeechFeatures { features, samples: samples.len(), stride, extra: input.extra.clone() })
         }))
     }
 
     fn length(&self, chunk: &SpeechFeatures) -> Option<usize> {
-        (self.layout() == BatchLayout::Padded).then(|| sound::numbers(&chunk.features))
+        self.sorts().then(|| sound::numbers(&chunk.features))
     }
 
-    fn forward(&self, batch: &[SpeechFeatures], _: &Self::Options) -> Result<Vec<SpeechRaw>> {
-        let sounds = batch.iter().map(|chunk| &chunk.features);
-        let tokens = match &self.recognizer {
-            Recognizer::Ctc(recognizer) => recognizer.hear(sounds)?,
+    fn session(task: &Arc<Self>, options: &Self::Options) -> Option<BoxedSession<Self>> {
+        match &task.recognizer {
+            Recognizer::Ctc(_) => None,
+            Recognizer::Whisper(recognizer) => {
+                Some(Box::new(SpeechSession::new(recognizer, options.clone())))
+            }
+        }
+    }
+
+    fn forward(&self, batch: &[SpeechFeatures], options: &Self::Options) -> Result<Vec<SpeechRaw>> {
+        let recognizer = match &self.recognizer {
+            Recognizer::Ctc(recognizer) => recognizer,
+            Recognizer::Whisper(recognizer) => return write(recognizer, batch, options),
         };
-        let pairs = batch.iter().zip(tokens);
-        Ok(pairs
-            .map(|(chunk, tokens)| SpeechRaw { tokens, stride: chunk.stride, extra: chunk.extra.clone() })
-            .collect())
+        let tokens = recognizer.hear(batch.iter().map(|chunk| &chunk.features))?;
+        let raw = |(chunk, tokens): (&SpeechFeatures, Vec<u32>)| chunk.raw(tokens, Vec::new());
+        Ok(batch.iter().zip(tokens).map(raw).collect())
     }
 
     fn postprocess(&self, chunks: Vec<SpeechRaw>, options: &Self::Options) -> Result<Transcription> {
@@ -206,7 +244,61 @@ impl Task for AutomaticSpeechRecognition {
                 let (text, chunks) = recognizer.transcribe(&chunks, options.return_timestamps);
                 Ok(Transcription { text, chunks, extra })
             }
+            Recognizer::Whisper(recognizer) => {
+                let rate = f64::from(self.extractor.sampling_rate());
+                let outputs: Vec<WhisperOutput> =
+                    chunks.into_iter().map(|chunk| chunk.output(rate)).collect();
+                let transcript = recognizer.transcribe(&outputs, options)?;
+                let chunk = |chunk: burnpipe_text::TranscriptChunk| TranscribedChunk {
+                    text: chunk.text,
+                    timestamp: chunk.timestamp,
+                    language: chunk.language.map(|language| language.map(str::to_owned)),
+                };
+                let chunks = transcript.chunks.map(|chunks| chunks.into_iter().map(chunk).collect());
+                Ok(Transcription { text: transcript.text, chunks, extra })
+            }
         }
+    }
+}
+
+/// Writes about a batch that is at hand; the driver takes the session instead.
+fn write(
+    recognizer: &Arc<WhisperRecognizer>,
+    batch: &[SpeechFeatures],
+    options: &AutomaticSpeechRecognitionOptions,
+) -> Result<Vec<SpeechRaw>> {
+    let mut session = SpeechSession::new(recognizer, options.clone());
+    for (id, features) in batch.iter().enumerate() {
+        session.push(id, features.clone())?;
+    }
+    let mut raws: Vec<(usize, SpeechRaw)> = Vec::with_capacity(batch.len());
+    while session.open() > 0 {
+        for (id, raw) in session.step() {
+            raws.push((id, raw?));
+        }
+    }
+    raws.sort_by_key(|(id, _)| *id);
+    Ok(raws.into_iter().map(|(_, raw)| raw).collect())
+}
+
+impl SpeechFeatures {
+    /// The features themselves, with nothing left in their place.
+    fn take_features(&mut self) -> AudioFeatures {
+        std::mem::replace(&mut self.features, AudioFeatures::Samples(Vec::new()))
+    }
+
+    fn raw(&self, tokens: Vec<u32>, token_timestamps: Vec<f32>) -> SpeechRaw {
+        SpeechRaw { tokens, token_timestamps, stride: self.stride, extra: self.extra.clone() }
+    }
+}
+
+impl SpeechRaw {
+    /// What Whisper wrote, with strides in seconds.
+    fn output(self, sampling_rate: f64) -> WhisperOutput {
+        let seconds = |samples: usize| samples as f64 / sampling_rate;
+        let stride =
+            self.stride.map(|stride| (seconds(stride.length), seconds(stride.left), seconds(stride.right)));
+        WhisperOutput { tokens: self.tokens, token_timestamps: self.token_timestamps, stride }
     }
 }
 

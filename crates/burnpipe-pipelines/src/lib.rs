@@ -15,14 +15,16 @@
 
 mod audio_classification;
 mod automatic_speech_recognition;
-mod causal_model;
 mod feature_extraction;
 mod fill_mask;
+mod generation_config;
+#[allow(dead_code)]
 mod image_classification;
 mod image_feature_extraction;
 mod image_features;
 mod media;
 mod question_answering;
+mod row_model;
 mod sound;
 mod table;
 mod table_question_answering;

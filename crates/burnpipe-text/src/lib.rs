@@ -58,6 +58,7 @@ mod table;
 mod tokenizer;
 mod tokenizer_json;
 mod truncate;
+mod whisper;
 
 pub use chat_template::{ChatTemplate, ChatTemplateOptions, LocalTime};
 pub use ctc::{CtcOffset, CtcTokenizer};
@@ -65,3 +66,7 @@ pub use encoding::{Encoding, TextInput};
 pub use options::{DecodeOptions, EncodeOptions, Padding, Side, Truncation};
 pub use table::{Table, TableEncoding, TableOptions, TableTokenizer};
 pub use tokenizer::Tokenizer;
+pub use whisper::{
+    CrossAttentions, Transcript, TranscriptChunk, TranscriptOptions, TranscriptTimes, WhisperOutput,
+    WhisperTokens, language_code,
+};

@@ -71,7 +71,8 @@ impl CtcRecognizer {
             let parts = parts.into_iter();
             let chunk = |part: burnpipe_text::CtcOffset| TranscribedChunk {
                 text: part.text,
-                timestamp: (seconds(part.start), Some(seconds(part.end))),
+                timestamp: Some((Some(seconds(part.start)), Some(seconds(part.end)))),
+                language: None,
             };
             parts.map(chunk).collect()
         });

@@ -13,6 +13,7 @@ mod rembert;
 mod roberta;
 mod sentencepiece;
 mod spm_converter;
+mod whisper;
 mod xlm_roberta;
 mod xlnet;
 
@@ -44,6 +45,7 @@ pub(crate) fn convert(
         Family::MPNet => bert::convert(model, settings, &bert::MPNET),
         Family::RemBert => rembert::convert(model, settings),
         Family::Bart | Family::Mvp | Family::Roberta => roberta::convert(model, settings),
+        Family::Whisper => whisper::convert(model, settings),
         Family::XlmRoberta => xlm_roberta::convert(model, settings),
         Family::XLNet => xlnet::convert(model, settings),
         Family::Gemma | Family::Llama | Family::Plain => Err(files::missing(model, class.slow_files())),
