@@ -28,7 +28,7 @@ fn products(criterion: &mut Criterion) {
         let weights: Vec<PackedMatrix> =
             (0..WEIGHTS).map(|_| PackedMatrix::new(&numbers(inputs * outputs), outputs, inputs)).collect();
         let (source, bias) = (numbers(rows * inputs), numbers(outputs));
-        let finish = Finish { bias: Some(&bias), activation: Some(Activation::Gelu), residual: None };
+        let finish = Finish { bias: Some(&bias), activation: Some(Activation::Gelu), ..Finish::default() };
         group.throughput(Throughput::Elements((2 * rows * inputs * outputs) as u64));
         let mut next = weights.iter().cycle();
         group.bench_function(

@@ -2,6 +2,7 @@
 
     python peers.py make FOLDER [--bundled FOLDER]    models (real dimensions, seeded weights), ONNX, texts
     python peers.py families FOLDER                   a classifier of every text-encoder family, all of one size
+    python peers.py images FOLDER                     the models of images, and photos (`make` makes them as well)
     python peers.py generation FOLDER                 the models that write text (`make` makes them as well)
     python peers.py run PEER MODEL TEXTS ...          one measurement, printed as a JSON object
     python peers.py generate PEER MODEL PROMPT ...    one measurement of text generation, see generation.py
@@ -25,6 +26,7 @@ import time
 from pathlib import Path
 
 import generation
+import images
 
 WORDS = 20_000
 
@@ -154,7 +156,9 @@ def export(target, task):
 
 
 def loader(arguments):
-    """Tokenizer, and what turns a batch of texts into logits or mean vectors."""
+    """Tokenizer, and what turns a batch of texts into logits or mean vectors; of images see images.py."""
+    if arguments.head == "image":
+        return images.loader(arguments)
     if arguments.peer == "onnxruntime":
         import numpy as np
         import onnxruntime
@@ -276,11 +280,13 @@ def main():
     making.add_argument("--bundled", type=Path)
     related = commands.add_parser("families")
     related.add_argument("folder", type=Path)
+    picturing = commands.add_parser("images")
+    picturing.add_argument("folder", type=Path)
     running = commands.add_parser("run")
     running.add_argument("peer", choices=["torch", "torch-compile", "onnxruntime"])
     running.add_argument("model", type=Path)
     running.add_argument("texts", type=Path)
-    running.add_argument("--head", choices=["text", "token"], default="text")
+    running.add_argument("--head", choices=["image", "text", "token"], default="text")
     running.add_argument("--mean", action="store_true", help="mean vectors instead of a head's logits")
     running.add_argument("--sorted", action="store_true")
     running.add_argument("--batch-size", type=int, default=1)
@@ -296,7 +302,10 @@ def main():
     arguments = parser.parse_args()
     if arguments.command == "make":
         make(arguments.folder, arguments.bundled)
+        images.make(arguments.folder, export)
         generation.make(arguments.folder)
+    elif arguments.command == "images":
+        images.make(arguments.folder, export)
     elif arguments.command == "generation":
         generation.make(arguments.folder)
     elif arguments.command == "generate":

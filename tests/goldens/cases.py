@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from corpus import CONTROL, LONG, LONG_2, MIXED, SPECIALS_BERT, SPECIALS_ROBERTA, UNICODE, UNKNOWN
@@ -921,3 +923,64 @@ def short_text_generation_cases() -> list[Case]:
         greedy("beams", PROMPTS[1:5], num_beams=3, num_return_sequences=2, max_new_tokens=6),
         greedy("no_cache", PROMPTS[:3], use_cache=False, max_new_tokens=12),
     ]
+
+
+# Of every kind and shape that images come in; images.py makes them.
+PICTURES = [
+    f"media/{name}"
+    for name in "rgb.jpg rgba.png grey.png palette.gif rotated.jpg wide.webp tall.bmp square.tiff".split()
+]
+
+
+def encoded(name: str) -> str:
+    return base64.b64encode((Path(__file__).resolve().parent / "media" / name).read_bytes()).decode()
+
+
+def image_cases() -> list[Case]:
+    """Everything that the call of image-classification takes."""
+    few = PICTURES[:3]
+    return [
+        Case("default", PICTURES),
+        Case("one", PICTURES[:1]),
+        *(Case(f"top_k_{count}", few, {"top_k": count}) for count in (0, 1, 2, 1000)),
+        Case("top_k_null", few, {"top_k": None}),
+        *(Case(name.lower(), PICTURES[:4], {"function_to_apply": name}) for name in ("sigmoid", "SoftMax", "NONE")),
+        Case("function_null", few, {"function_to_apply": None}),
+        Case("timeout", few, {"timeout": 0.5}),
+        Case("data_uri", ["data:image/gif;base64," + encoded("palette.gif"), PICTURES[3]]),
+        Case("base64", [encoded("grey.png"), encoded("palette.gif")]),
+        Case("bad_function", few, {"function_to_apply": "tanh"}, error=True),
+        Case("unknown_parameter", few, {"top": 3}, error=True),
+        Case("no_file", ["media/nothing.png"], error=True),
+        Case("no_image", ["media/no_image.txt"], error=True),
+        Case("no_path", [""], error=True),
+        Case("number", [3], error=True),
+    ]
+
+
+def short_image_cases() -> list[Case]:
+    """For checkpoints that vary the model rather than the task image-classification."""
+    return [Case("default", PICTURES), Case("none", PICTURES[2:5], {"function_to_apply": "none", "top_k": 2})]
+
+
+def image_feature_cases() -> list[Case]:
+    """Everything that the call of image-feature-extraction takes, for a model whose processor is ViT's."""
+    few = PICTURES[:2]
+    return [
+        Case("default", PICTURES),
+        Case("pool", PICTURES, {"pool": True}),
+        Case("pool_false", few, {"pool": False}),
+        Case("return_tensors", few, {"return_tensors": True}),
+        Case("timeout", few, {"timeout": 3}),
+        Case("not_normalized", few, {"image_processor_kwargs": {"do_normalize": False}, "pool": True}),
+        Case("other_mean", few, {"image_processor_kwargs": {"image_mean": [0.1, 0.2, 0.3]}, "pool": True}),
+        Case("no_kwargs", few, {"image_processor_kwargs": None, "pool": True}),
+        Case("other_size", few, {"image_processor_kwargs": {"size": {"height": 12, "width": 12}}}, error=True),
+        Case("not_resized", few, {"image_processor_kwargs": {"do_resize": False}}, error=True),
+        Case("no_file", ["media/nothing.png"], error=True),
+    ]
+
+
+def short_image_feature_cases() -> list[Case]:
+    """For checkpoints that vary the model rather than the task image-feature-extraction."""
+    return [Case("default", PICTURES[:4]), Case("pool", PICTURES, {"pool": True})]

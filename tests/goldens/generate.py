@@ -31,28 +31,49 @@ import numpy as np
 import torch
 import transformers
 from transformers import AutoConfig, pipeline
+from transformers.image_utils import load_image
 from transformers.modeling_utils import no_init_weights
 
+import sounds
 import tokenizer_files
 import weights
-from cases import Case
+from cases import PICTURES, Case
 from checkpoints import CHECKPOINTS, Checkpoint
-from table import FEATURES, GENERATION, MASKS, QUESTIONS, TABLES, TEXTS, TOKENS, ZERO_SHOT
+from table import (
+    AUDIO,
+    FEATURES,
+    GENERATION,
+    IMAGE_FEATURES,
+    IMAGES,
+    MASKS,
+    QUESTIONS,
+    SPEECH,
+    TABLES,
+    TEXTS,
+    TOKENS,
+    ZERO_SHOT,
+)
 from corpus import MIXED, UNICODE
 
 VERSION = "4.56.2"
 HERE = Path(__file__).resolve().parent
 HEADS = {
+    AUDIO: "AudioClassification",
     FEATURES: "",
     GENERATION: "CausalLM",
+    IMAGE_FEATURES: "",
+    IMAGES: "ImageClassification",
     MASKS: "MaskedLM",
     QUESTIONS: "QuestionAnswering",
+    SPEECH: "CTC",
     TABLES: "TableQuestionAnswering",
     TEXTS: "SequenceClassification",
     TOKENS: "TokenClassification",
     ZERO_SHOT: "SequenceClassification",
 }
 SLOW_FILES = ("vocab.txt", "vocab.json", "merges.txt", "sentencepiece.bpe.model", "spiece.model", "spm.model")
+SOUNDS = (AUDIO, SPEECH)
+PICTURED = (IMAGES, IMAGE_FEATURES)
 # Given a list of one input, these return its answer and no list.
 UNWRAPPING = (MASKS, QUESTIONS, TABLES)
 
@@ -60,8 +81,9 @@ UNWRAPPING = (MASKS, QUESTIONS, TABLES)
 def make_config(spec: Checkpoint, tokenizer: Any) -> Any:
     """The config object: the tokenizer's sizes and ids, then what the table says."""
     values = dict(spec.config)
-    values.setdefault("vocab_size", len(tokenizer))
-    values.setdefault("pad_token_id", tokenizer.pad_token_id)
+    if tokenizer is not None:
+        values.setdefault("vocab_size", len(tokenizer))
+        values.setdefault("pad_token_id", tokenizer.pad_token_id)
     if spec.decoder:
         values.setdefault("bos_token_id", tokenizer.bos_token_id)
         values.setdefault("eos_token_id", tokenizer.eos_token_id)
@@ -75,6 +97,8 @@ def make_tokenizer(spec: Checkpoint, scratch: Path) -> Any:
     options = dict(spec.tokenizer)
     if spec.make_tokenizer is not None:
         return spec.make_tokenizer(scratch, **options)
+    if spec.task == AUDIO or spec.task in PICTURED:
+        return None
     if spec.model_type in ("bert", "distilbert"):
         return tokenizer_files.bert_tokenizer(distil=spec.model_type == "distilbert", **options)
     if spec.model_type == "roberta":
@@ -86,9 +110,9 @@ def make_model(spec: Checkpoint, config: Any, tokenizer: Any) -> Any:
     head = HEADS[spec.task] if spec.head is None else spec.head
     automatic = getattr(transformers, f"AutoModelFor{head}" if head else "AutoModel")
     model_class = automatic._model_mapping[type(config)]
-    # Some configs stand for several classes of the same head: the first is what pipelines load.
+    # Some configs stand for several classes of the same head: the first is what pipelines load, unless the table says.
     if isinstance(model_class, (list, tuple)):
-        model_class = model_class[0]
+        model_class = next((each for each in model_class if each.__name__ == spec.model_class), model_class[0])
     torch.manual_seed(spec.seed)
     # Some decoders cannot give first values to norms without a bias: none are needed.
     with no_init_weights() if spec.decoder else contextlib.nullcontext():
@@ -96,12 +120,33 @@ def make_model(spec: Checkpoint, config: Any, tokenizer: Any) -> Any:
     if spec.decoder:
         model.tie_weights()
         weights.reinitialise_decoder(model, spec.seed, spec.std, spec.head_std, spec.embedding_std, spec.quiet)
+    elif spec.task in PICTURED:
+        weights.reinitialise_by_fan_in(model, spec.seed, spec.std, spec.head_std)
     else:
         weights.reinitialise(model, spec.seed, spec.std, spec.head_std, spec.inner_std or spec.std)
-    if spec.head is None and spec.task not in (FEATURES, GENERATION, MASKS, TABLES):
+    if spec.task in SOUNDS and spec.head is None:
+        assert spec.processor is not None
+        weights.calibrate(model, list(hearings(spec.processor())), spec.spread)
+    elif spec.task in PICTURED:
+        if spec.task == IMAGES:
+            assert spec.processor is not None
+            weights.calibrate(model, list(sights(spec.processor())), spec.spread)
+    elif spec.head is None and spec.task not in (FEATURES, GENERATION, MASKS, TABLES):
         inputs = [tokenizer(text, truncation=True, max_length=30, return_tensors="pt") for text in MIXED + UNICODE]
         weights.calibrate(model, [item for item in inputs if item["input_ids"].numel()], spec.spread)
     return model
+
+
+def sights(processor: Any) -> Iterator[dict[str, Any]]:
+    """Images as a model sees them."""
+    for path in PICTURES:
+        yield processor(load_image(find_media(path)), return_tensors="pt")
+
+
+def hearings(processor: Any) -> Iterator[dict[str, Any]]:
+    """Sounds as a model hears them."""
+    for seed in range(20, 24):
+        yield processor(sounds.voice(1.0, seed), sampling_rate=sounds.RATE, return_tensors="pt")
 
 
 def write_checkpoint(spec: Checkpoint, folder: Path) -> None:
@@ -110,9 +155,13 @@ def write_checkpoint(spec: Checkpoint, folder: Path) -> None:
     folder.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as scratch:
         tokenizer = make_tokenizer(spec, Path(scratch))
-        tokenizer.save_pretrained(folder)
-        for file in SLOW_FILES:
+        if tokenizer is not None:
+            tokenizer.save_pretrained(folder)
+        # The tokenizers of letters have no other file.
+        for file in SLOW_FILES if spec.task != SPEECH else ():
             (folder / file).unlink(missing_ok=True)
+    if spec.processor is not None:
+        spec.processor().save_pretrained(folder)
     config = make_config(spec, tokenizer)
     model = make_model(spec, config, tokenizer)
     model.save_pretrained(folder, safe_serialization=True)
@@ -132,7 +181,7 @@ def reorder_labels(path: Path) -> None:
 
 def plain(value: Any, digits: int | None) -> Any:
     """Python's result as JSON values; `digits` rounds floats to that many significant digits."""
-    if isinstance(value, torch.Tensor):
+    if isinstance(value, (torch.Tensor, np.ndarray)):
         value = value.tolist()
     if isinstance(value, dict):
         return {key: plain(item, digits) for key, item in value.items()}
@@ -158,9 +207,32 @@ def same_shape(left: Any, right: Any, tolerance: float) -> bool:
     return bool(left == right)
 
 
+def find_media(value: Any) -> Any:
+    """Whole paths for all that begin with `media/`, wherever they stand in an input; the runner does the same."""
+    if isinstance(value, str) and value.startswith("media/"):
+        return str(HERE / value)
+    if isinstance(value, dict):
+        return {key: find_media(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [find_media(item) for item in value]
+    return value
+
+
+def as_arrays(value: Any) -> Any:
+    """Samples as Python takes them."""
+    if isinstance(value, list):
+        return [as_arrays(item) for item in value]
+    if isinstance(value, dict):
+        for key in {"array", "raw"} & value.keys():
+            value[key] = np.array(value[key], dtype=np.float32)
+    return value
+
+
 def call(pipe: Any, case: Case) -> Any:
     # A deep copy: pipelines write into their arguments.
-    copy = json.loads(json.dumps({"inputs": case.inputs, "params": case.params}))
+    copy = json.loads(json.dumps({"inputs": find_media(case.inputs), "params": case.params}))
+    if pipe.task in SOUNDS:
+        copy["inputs"] = as_arrays(copy["inputs"])
     with torch.no_grad():
         return pipe(copy["inputs"], batch_size=1, **copy["params"])
 
@@ -216,7 +288,7 @@ def fragile_inputs(pipe: Any, cases: list[Case], entries: list[dict[str, Any]]) 
 
 
 def answers(pipe: Any, cases: list[Case], digits: int | None, label: str) -> list[dict[str, Any]]:
-    """The cases with Python's answers, without the fragile ones; of texts continued, without the fragile inputs."""
+    """The cases with Python's answers, without the fragile ones; of texts written, without the fragile inputs."""
     entries = run_cases(pipe, cases, digits, label)
     fragile: dict[str, set[int]] = {}
     for name, place in fragile_inputs(pipe, cases, entries):
@@ -225,7 +297,7 @@ def answers(pipe: Any, cases: list[Case], digits: int | None, label: str) -> lis
     for entry in entries:
         places = set(range(len(entry["inputs"]))) - fragile.get(entry["name"], set())
         whole = entry["name"] not in fragile
-        if not whole and pipe.task == GENERATION and places:
+        if not whole and pipe.task in (GENERATION, SPEECH) and places:
             entry["inputs"] = [entry["inputs"][place] for place in sorted(places)]
             entry["expected"] = [entry["expected"][place] for place in sorted(places)]
             whole = True
@@ -256,7 +328,7 @@ def generate(spec: Checkpoint, root: Path) -> None:
     folder = root / "models" / spec.name
     write_checkpoint(spec, folder)
     pipe = answering(spec, folder)
-    digits = 7 if spec.task == FEATURES else 9  # 9 are enough for every f32
+    digits = 7 if spec.task in (FEATURES, IMAGE_FEATURES) else 9  # 9 are enough for every f32
     entries = answers(pipe, spec.cases, digits, spec.name)
     header = {
         "task": spec.task,

@@ -8,10 +8,14 @@ from typing import Any, Callable
 
 from cases import Case
 
+AUDIO = "audio-classification"
 FEATURES = "feature-extraction"
 GENERATION = "text-generation"
+IMAGES = "image-classification"
+IMAGE_FEATURES = "image-feature-extraction"
 MASKS = "fill-mask"
 QUESTIONS = "question-answering"
+SPEECH = "automatic-speech-recognition"
 TABLES = "table-question-answering"
 TEXTS = "text-classification"
 TOKENS = "token-classification"
@@ -32,7 +36,9 @@ class Checkpoint:
     tokenizer: dict[str, Any] = field(default_factory=dict)  # options of the builder in tokenizer_files.py
     labels: list[str] | None = None
     head: str | None = None  # another head than the task's, e.g. "MaskedLM"
+    model_class: str | None = None  # which of several classes of that head
     make_tokenizer: Callable[..., Any] | None = None  # (scratch folder, **tokenizer); else by model_type
+    processor: Callable[[], Any] | None = None  # makes the image processor or the feature extractor
     answer: Callable[[Path], Any] | None = None  # makes what answers, of the folder; else the task's pipeline
     seed: int = 0
     std: float = 0.25
@@ -54,6 +60,16 @@ CHECKPOINTS: list[Checkpoint] = []
 
 # Seeds with which no case is fragile, where the first one tried was not good.
 SEEDS: dict[str, int] = {
+    "ast-sounds": 2,
+    "ast-sounds-no-bias": 3,
+    "wav2vec2-ctc": 6,
+    "wav2vec2-ctc-stable": 3,
+    "hubert-ctc": 4,
+    "hubert-ctc-stable": 9,
+    "hubert-commands-stable-weighted": 5,
+    "wav2vec2-ctc-adapter-same-size": 4,
+    "wav2vec2-ctc-language-adapter": 2,
+    "wav2vec2-ctc-added-tokens": 4,
     "bloom-generation": 3,
     "bloom-generation-residual": 3,
     "falcon-generation-alibi": 4,
@@ -67,6 +83,7 @@ SEEDS: dict[str, int] = {
     "modernbert-questions": 2,
     "bert-questions": 5,
     "phi3-zero-shot": 2,
+    "resnet-images": 2,
     "roberta-ner": 164,
     "roberta-ner-no-prefix-space": 6,
     "roberta-ner-decoder": 2,
@@ -95,6 +112,12 @@ def add(name: str, task: str, cases: list[Case], *, model_type: str | None = Non
 def decoder(name: str, task: str, cases: list[Case], **fields: Any) -> None:
     """A line of the table for a language model."""
     add(name, task, cases, **{"decoder": True, "std": 0.45, "head_std": 0.5, **fields})
+
+
+def image(name: str, task: str, cases: list[Case], processor: Any, **fields: Any) -> None:
+    """A line of the table for a model of images, with its image processor."""
+    fields = {"model_type": name.partition("-image")[0], "std": 1.0, "head_std": 0.5, **fields}
+    add(name, task, cases, processor=lambda: processor, **fields)
 
 
 def like(other: str, name: str, cases: list[Case], *rewrite: Callable[[Path], None], **fields: Any) -> None:

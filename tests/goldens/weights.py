@@ -76,12 +76,47 @@ def reinitialise_decoder(
             parameter.copy_(value)
 
 
+def reinitialise_by_fan_in(model: nn.Module, seed: int, gain: float, head_std: float) -> None:
+    """Fills every parameter and every running statistic of a model of images: weights by how many numbers they add up."""
+    generator = torch.Generator().manual_seed(seed)
+    norms = {
+        path for path, module in model.named_modules() if "norm" in type(module).__name__.lower() or hasattr(module, "lambda1")
+    }
+    values = [*model.named_parameters(), *((name, value) for name, value in model.named_buffers() if value.is_floating_point())]
+    with torch.no_grad():
+        for name, parameter in sorted(values):
+            noise = torch.randn(parameter.shape, generator=generator)
+            if name.endswith(("bias", "running_mean")):
+                value = 0.2 * noise
+            elif name.endswith("running_var"):
+                value = 0.5 + noise.abs()
+            elif name.rpartition(".")[0] in norms or name.endswith("layer_scale_parameter"):
+                value = 1.0 + 0.3 * noise
+            elif name.startswith(("classifier", "cls_classifier", "distillation_classifier")):
+                value = head_std * noise
+            elif noise.dim() in (2, 4):
+                value = gain * noise / noise[0].numel() ** 0.5
+            else:
+                value = 0.5 * noise
+            parameter.copy_(value)
+
+
+def last_layers(model: nn.Module) -> list[nn.Linear]:
+    """The layer that gives the scores, or those whose mean is the scores."""
+    if hasattr(model, "cls_classifier"):
+        return [model.cls_classifier, model.distillation_classifier]
+    return [last_layer(model)]
+
+
 def last_layer(model: nn.Module) -> nn.Linear:
     """The layer that gives the scores, whatever the model calls it."""
-    for name in ("classifier", "classification_head", "qa_outputs", "logits_proj", "score"):
+    for name in ("classifier", "classification_head", "qa_outputs", "logits_proj", "score", "lm_head"):
         layer = getattr(model, name, None)
+        if isinstance(layer, nn.Sequential):
+            return layer[-1]
         if layer is not None:
-            return layer if isinstance(layer, nn.Linear) else layer.out_proj
+            inner = ("out_proj", "dense")
+            return layer if isinstance(layer, nn.Linear) else next(getattr(layer, n) for n in inner if hasattr(layer, n))
     raise AttributeError(f"{type(model).__name__}: which is its last layer?")
 
 
@@ -98,16 +133,17 @@ def calibrate(model: nn.Module, inputs: list[dict[str, torch.Tensor]], spread: f
 
     Without it a random model gives the same label nearly everywhere.
     """
-    last = last_layer(model)
+    layers = last_layers(model)
     with torch.no_grad():
-        rows = torch.cat([scores(model, item).reshape(-1, last.out_features) for item in inputs])
+        rows = torch.cat([scores(model, item).reshape(-1, layers[0].out_features) for item in inputs])
         mean = rows.mean(dim=0)
         scale = round(spread / float((rows - mean).std()), 2)
-        last.weight.mul_(scale)
-        if last.bias is None:
-            return
-        # Rounded, so that another CPU's last bits do not show.
-        last.bias.mul_(scale).sub_((scale * mean * 100).round() / 100)
+        for last in layers:
+            last.weight.mul_(scale)
+            if last.bias is None:
+                continue
+            # Rounded, so that another CPU's last bits do not show.
+            last.bias.mul_(scale).sub_((scale * mean * 100).round() / 100)
 
 
 def disturbed(model: nn.Module, seed: int, amount: float = 1e-4) -> Callable[[], None]:

@@ -15,6 +15,9 @@ use serde_json::{Map, Value};
 const ABSOLUTE: f64 = 1e-4;
 const RELATIVE: f64 = 1e-3;
 
+/// How inputs name images and sounds: by paths from the folder of the goldens.
+const MEDIA: &str = "media/";
+
 /// A file of cases over one checkpoint.
 #[derive(Debug, Deserialize)]
 pub struct CaseFile {
@@ -39,7 +42,7 @@ pub struct CaseFile {
 pub struct Case {
     /// What the case shows.
     pub name: String,
-    /// The inputs, given as a list.
+    /// The inputs, given as a list. Paths of images and sounds stand in the file as `media/<name>` and here whole.
     pub inputs: Vec<Value>,
     /// The call's keyword arguments.
     pub params: Value,
@@ -104,7 +107,20 @@ fn read_case_file(path: &Path) -> Result<CaseFile> {
     let text = fs::read(path).with_context(|| path.display().to_string())?;
     let mut file: CaseFile = serde_json::from_slice(&text).with_context(|| path.display().to_string())?;
     file.path = path.to_path_buf();
+    file.cases.iter_mut().flat_map(|case| &mut case.inputs).for_each(find_media);
     Ok(file)
+}
+
+/// Makes whole paths of all that begin with `media/`, wherever they stand in an input.
+fn find_media(input: &mut Value) {
+    match input {
+        Value::String(path) if path.starts_with(MEDIA) => {
+            *path = goldens().join(&*path).display().to_string();
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(find_media),
+        Value::Object(fields) => fields.values_mut().for_each(find_media),
+        _ => {}
+    }
 }
 
 impl CaseFile {

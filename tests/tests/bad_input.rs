@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use burnpipe::nn::{Architecture, Heads};
-use burnpipe::{AnyPipeline, ErrorKind, RunOptions};
+use burnpipe::{AnyPipeline, ErrorKind, InputKind, RunOptions};
 use burnpipe_tests::{CaseFile, case_files, copy_folder, goldens};
 use serde_json::{Value, json};
 
@@ -288,29 +288,130 @@ fn input_of(task: &str, text: &str, mask: &str) -> (Value, Value) {
 /// Architectures that take texts of any length.
 const UNLIMITED: [&str; 4] = ["deberta", "deberta-v2", "modernbert", "xlnet"];
 
+/// Paths and the like that no image or sound is behind, or a strange one.
+fn hostile_files(folder: &Path) -> Vec<Value> {
+    let media = goldens().join("media");
+    let half = |name: &str| {
+        let bytes = fs::read(media.join(name)).unwrap();
+        bytes[..bytes.len() / 2].to_vec()
+    };
+    // A picture of 1 x 3000: BMP has its rows filled to 4 bytes.
+    let numbers =
+        |numbers: &[u32]| numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>();
+    let thin = [
+        b"BM".to_vec(),
+        numbers(&[54 + 12_000, 0, 54, 40, 1, 3000, 1 | 24 << 16, 0, 12_000, 0, 0, 0, 0]),
+        vec![77; 12_000],
+    ];
+    // The header of a PNG of 100,000 x 100,000; its checksum is right.
+    let huge = [
+        &b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\x01\x86\xa0\0\x01\x86\xa0\x08\x02\0\0\0"[..],
+        &[0x27, 0x30, 0x9c, 0x9f],
+    ]
+    .concat();
+    let files = [
+        ("empty.png", Vec::new()),
+        ("text.jpg", b"no image at all".to_vec()),
+        ("cut.jpg", half("rgb.jpg")),
+        ("cut.png", half("rgba.png")),
+        ("cut.gif", half("palette.gif")),
+        ("cut.tiff", half("square.tiff")),
+        ("thin.bmp", thin.concat()),
+        ("huge.png", huge),
+    ];
+    let path = |name: &str| json!(folder.join(name).display().to_string());
+    for (name, bytes) in &files {
+        fs::write(folder.join(name), bytes).unwrap();
+    }
+    let mut inputs: Vec<Value> = files.iter().map(|(name, _)| path(name)).collect();
+    inputs.extend([path("nothing.png"), path(""), json!(media.join("dot.png").display().to_string())]);
+    let texts = ["", "\0", "\u{202e}", "data:image/png;base64,", "data:,????", "data:image/png;base64,AAAA"];
+    inputs.extend(texts.map(Value::from));
+    inputs.extend([json!("A".repeat(5000)), json!(null), json!(3), json!({"url": "x"}), json!(["x"])]);
+    inputs
+}
+
+/// What nobody sends to a task on purpose, with the parameters that it cannot do without.
+fn hostile_inputs(file: &CaseFile, is_unlimited: bool, folder: &Path) -> Vec<(Value, Value)> {
+    if burnpipe::task(&file.task).unwrap().input != InputKind::Text {
+        return hostile_files(folder).into_iter().map(|input| (input, Value::Null)).collect();
+    }
+    let mask = if has_mask(file, "<mask>") { "<mask>" } else { "[MASK]" };
+    let text = |text: String| if is_unlimited { text.chars().take(1_500).collect() } else { text };
+    hostile_texts().into_iter().map(|hostile| input_of(&file.task, &text(hostile), mask)).collect()
+}
+
 /// Every task with every architecture answers, or refuses that input alone with a reason; it never panics,
 /// which would be an internal error.
 #[test]
-fn hostile_texts_are_answered_or_refused_by_every_task_and_architecture() {
+fn hostile_inputs_are_answered_or_refused_by_every_task_and_architecture() {
     let writes = burnpipe::supported(burnpipe::task("text-generation").unwrap());
+    let folder = tempfile::tempdir().unwrap();
     for task in burnpipe::tasks() {
         for model_type in burnpipe::supported(task) {
             let files = case_files(Some(task.id)).unwrap();
             let file = files.into_iter().find(|file| file.model_type == model_type).unwrap();
             let pipeline = file.load("cpu").unwrap();
-            let mask = if has_mask(&file, "<mask>") { "<mask>" } else { "[MASK]" };
-            for text in hostile_texts() {
-                // Models without a limit read it whole, in a time that grows with its square.
-                let unlimited = UNLIMITED.contains(&model_type) || writes.contains(&model_type);
-                let text = if unlimited { text.chars().take(1_500).collect() } else { text };
-                let (input, parameters) = input_of(task.id, &text, mask);
-                let Err(error) = pipeline.call_with(input, &parameters) else { continue };
-                let kinds = [ErrorKind::Input, ErrorKind::Parameter];
-                let start: String = text.chars().take(30).collect();
-                assert!(kinds.contains(&error.kind()), "{}, {model_type}, {start:?}: {error:?}", task.id);
+            // Models without a limit read it whole, in a time that grows with its square.
+            let is_unlimited = UNLIMITED.contains(&model_type) || writes.contains(&model_type);
+            for (input, parameters) in hostile_inputs(&file, is_unlimited, folder.path()) {
+                // In a list, so that a list is an input too.
+                let Err(error) = pipeline.call_with(json!([input]), &parameters) else { continue };
+                let kinds = [ErrorKind::Input, ErrorKind::Media, ErrorKind::Parameter];
+                let start: String = input.to_string().chars().take(100).collect();
+                assert!(kinds.contains(&error.kind()), "{}, {model_type}, {start}: {error:?}", task.id);
             }
         }
     }
+}
+
+#[test]
+fn a_bad_image_is_named_and_costs_only_its_own_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let bad = hostile_files(folder.path());
+    let good = |name: &str| json!(goldens().join("media").join(name).display().to_string());
+    let inputs = [good("rgb.jpg"), bad[1].clone(), good("tall.bmp"), bad[8].clone(), good("dot.png")];
+    for (task, checkpoint) in [
+        ("image-classification", "resnet-images-uncropped"),
+        ("image-feature-extraction", "vit-image-features"),
+    ] {
+        let pipeline = load(task, &goldens().join("models").join(checkpoint)).unwrap();
+        for batch_size in [1, 2, 8] {
+            let run = RunOptions { batch_size: Some(batch_size), ..RunOptions::default() };
+            let answers = pipeline.iter_with(inputs.clone().map(Ok), &Value::Null, run).unwrap();
+            let answers: Vec<_> = answers.collect();
+            for at in [0, 2, 4] {
+                assert_eq!(*answers[at].as_ref().unwrap(), pipeline.call(inputs[at].clone()).unwrap());
+            }
+            for (at, kind, name) in [(1, ErrorKind::Media, "text.jpg"), (3, ErrorKind::Input, "nothing.png")]
+            {
+                let error = answers[at].as_ref().unwrap_err();
+                assert_eq!(error.kind(), kind, "{error}");
+                assert!(error.to_string().contains(name), "`{name}` is not in: {error}");
+            }
+        }
+    }
+    let pipeline = load("image-classification", &goldens().join("models/vit-images")).unwrap();
+    for parameters in [json!({"timeout": 0}), json!({"timeout": "long"}), json!({"top_k": -1})] {
+        let error = pipeline.call_with(good("rgb.jpg"), &parameters).unwrap_err();
+        let name = parameters.as_object().unwrap().keys().next().unwrap();
+        assert!(error.kind() == ErrorKind::Parameter && error.to_string().contains(name), "{error}");
+    }
+}
+
+#[test]
+fn a_pooled_image_needs_a_pooler_in_the_weights() {
+    let folder = copy_of("vit-image-features");
+    let weights = folder.path().join("model.safetensors");
+    let bytes = fs::read(&weights).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let kept = tensors.tensors().into_iter().filter(|(name, _)| !name.starts_with("pooler"));
+    fs::write(&weights, safetensors::serialize(kept, None).unwrap()).unwrap();
+    let pipeline = load("image-feature-extraction", folder.path()).unwrap();
+    let input = json!(goldens().join("media/rgb.jpg").display().to_string());
+    assert!(pipeline.call(input.clone()).is_ok());
+    let (kind, message) = message_of(&pipeline, input, json!({"pool": true}));
+    assert!(kind == ErrorKind::Parameter && message.contains("pooler"), "{message}");
 }
 
 /// Whether a checkpoint's tokenizer has this mask.

@@ -11,8 +11,9 @@ use std::thread::{self, Thread};
 use burnpipe::nn::{Architecture, Heads};
 use burnpipe::prelude::*;
 use burnpipe::{
-    AggregationStrategy, AnyPipeline, DType, ErrorKind, FeatureExtraction, FeatureExtractionOptions,
-    JsonTask, LoadTask, Pooling, Result, Task, TaskContext, TaskRecord, TextClassification,
+    AggregationStrategy, AnyPipeline, DType, ErrorKind, FeatureExtraction, FeatureExtractionOptions, Image,
+    ImageClassification, ImageClassificationOptions, ImageFeatureExtraction, ImageFeatureExtractionOptions,
+    JsonTask, LoadTask, Media, Pooling, Result, Task, TaskContext, TaskRecord, TextClassification,
     TextClassificationOptions, TokenClassification, TokenClassificationOptions, TopK, Worker,
 };
 use burnpipe_tests::goldens;
@@ -49,6 +50,28 @@ fn the_typed_and_the_erased_face_give_the_same_answers() {
     assert_eq!(erased.call("good").unwrap(), json!(best));
     assert_eq!(erased.call(json!(["good"])).unwrap(), json!(best));
     assert_eq!(erased.call(json!({"text": "good"})).unwrap(), json!(best[0]));
+}
+
+#[test]
+fn an_image_is_a_path_bytes_a_data_uri_or_pixels() {
+    let path = goldens().join("media/grey.png");
+    let bytes = std::fs::read(&path).unwrap();
+    let classify = ImageClassification::from_pretrained(&folder("vit-images")).unwrap();
+    let erased = burnpipe::pipeline("image-classification").model(folder("vit-images")).load().unwrap();
+    let labels = classify.call(path.clone()).unwrap();
+    assert_eq!(labels.len(), 5);
+    assert_eq!(serde_json::to_value(&labels).unwrap(), erased.call(path.to_str().unwrap()).unwrap());
+    assert_eq!(classify.call(path.to_str().unwrap()).unwrap(), labels);
+    assert_eq!(classify.call(Media::from(bytes.clone())).unwrap(), labels);
+    let image = Image::decode(&bytes, "a picture").unwrap();
+    let options = ImageClassificationOptions { top_k: 2, ..ImageClassificationOptions::default() };
+    assert_eq!(classify.call_with(image.clone(), &options).unwrap(), labels[..2]);
+
+    let extract = ImageFeatureExtraction::from_pretrained(&folder("vit-image-features")).unwrap();
+    let all = extract.call(image.clone()).unwrap();
+    assert_eq!(all.shape, [1, 10, 12]);
+    let options = ImageFeatureExtractionOptions { pool: true, ..ImageFeatureExtractionOptions::default() };
+    assert_eq!(extract.call_with(image, &options).unwrap().shape, [1, 7]);
 }
 
 #[test]

@@ -27,6 +27,16 @@ fn every_case_of(task: &str) {
 }
 
 #[test]
+fn audio_classification_equals_python() {
+    every_case_of("audio-classification");
+}
+
+#[test]
+fn automatic_speech_recognition_equals_python() {
+    every_case_of("automatic-speech-recognition");
+}
+
+#[test]
 fn feature_extraction_equals_python() {
     every_case_of("feature-extraction");
 }
@@ -34,6 +44,16 @@ fn feature_extraction_equals_python() {
 #[test]
 fn fill_mask_equals_python() {
     every_case_of("fill-mask");
+}
+
+#[test]
+fn image_classification_equals_python() {
+    every_case_of("image-classification");
+}
+
+#[test]
+fn image_feature_extraction_equals_python() {
+    every_case_of("image-feature-extraction");
 }
 
 #[test]

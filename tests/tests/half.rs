@@ -35,9 +35,10 @@ fn answers_in_16_bits_are_near_those_in_32() {
     for (dtype, tolerance) in [(DType::F16, 0.05), (DType::BF16, 0.6)] {
         let mut largest = 0.0;
         for file in case_files(None).unwrap() {
-            // Which of two equal entities comes first may change, and which token is best; numbers may not.
+            // Which of two equal entities comes first may change, and which token or letter is best; numbers may not.
             // A mixture of experts may choose another one.
-            if ["text-generation", "token-classification"].contains(&file.task.as_str())
+            if ["automatic-speech-recognition", "text-generation", "token-classification"]
+                .contains(&file.task.as_str())
                 || file.model_type == "mixtral"
             {
                 continue;

@@ -11,7 +11,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use crate::peers::{build_candle, median, python, read, threads, versions};
+use crate::peers::{Kept, build_candle, median, python, read, threads};
 use crate::{bench, root};
 
 /// In each round of a case, everybody is measured once.
@@ -57,28 +57,22 @@ pub(crate) fn run(name: &str, models: &str) -> Result<()> {
     let folder = root().join("target/peers");
     let made = python("generation").arg(&folder).status().context("no Python; BURNPIPE_PYTHON names one")?;
     ensure!(made.success(), "the models cannot be made");
-    let cases = measure(&Programs::build()?, &folder, models)?;
-    let result = json!({
-        "date": bench::utc_now()?,
-        "commit": bench::commit(),
-        "machine": bench::machine(),
-        "versions": versions()?,
-        "generation": cases,
-    });
-    bench::keep(&result, name)
+    measure(&Programs::build()?, &folder, models, &mut Kept::open(name)?)
 }
 
-/// The cases of the models whose names begin so.
-pub(crate) fn measure(programs: &Programs, folder: &Path, models: &str) -> Result<Vec<Value>> {
-    let chosen: Vec<&Model> = MODELS.iter().filter(|model| model.name.starts_with(models)).collect();
+/// The cases of the model of this name, or of those whose names begin so.
+pub(crate) fn measure(programs: &Programs, folder: &Path, models: &str, kept: &mut Kept) -> Result<()> {
+    let exact = MODELS.iter().any(|model| model.name == models);
+    let is_chosen =
+        |model: &&Model| if exact { model.name == models } else { model.name.starts_with(models) };
+    let chosen: Vec<&Model> = MODELS.iter().filter(is_chosen).collect();
     ensure!(!chosen.is_empty(), "no model's name begins with {models}");
-    let mut cases = Vec::new();
     for model in chosen {
         for prompt in PROMPTS {
-            cases.push(measure_case(model, prompt, programs, folder)?);
+            kept.put("generation", vec![measure_case(model, prompt, programs, folder)?])?;
         }
     }
-    Ok(cases)
+    Ok(())
 }
 
 fn measure_case(model: &Model, prompt: usize, programs: &Programs, folder: &Path) -> Result<Value> {

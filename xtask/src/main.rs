@@ -23,8 +23,9 @@ usage: cargo xtask <chore>
   check-cuda         checks the types of the CUDA backend where LLVM cannot be downloaded
   bench [NAME]       measures the program over a fixed list of cases and keeps benches/results/NAME.json
   bench --compare A B  how run B compares with run A
-  bench --peers [NAME]  burnpipe, PyTorch, ONNX Runtime and others in turn on the same models and texts (needs a Python with
-                     benches/peers/requirements.txt; $BURNPIPE_PYTHON names it), kept as benches/results/NAME.json
+  bench --peers [NAME [CASE]]  burnpipe, PyTorch, ONNX Runtime and others in turn on the same models and inputs (needs a
+                     Python with benches/peers/requirements.txt; $BURNPIPE_PYTHON names it), kept as
+                     benches/results/NAME.json; all cases, or those whose names begin with CASE
   bench --generation [NAME [MODEL]]  the part of --peers that writes text, by all models or those whose names begin
                      with MODEL; needs node and npm as well
   bench --families [NAME]  a text classifier of every family at one size, beside bert and torch; as for --peers
@@ -41,8 +42,9 @@ fn main() -> Result<()> {
         ["check-cuda"] => backends::check_cuda(),
         ["bench"] => bench::run(None),
         ["bench", "--compare", before, after] => bench::compare(before, after),
-        ["bench", "--peers"] => peers::run("peers"),
-        ["bench", "--peers", name] => peers::run(name),
+        ["bench", "--peers"] => peers::run("peers", ""),
+        ["bench", "--peers", name] => peers::run(name, ""),
+        ["bench", "--peers", name, case] => peers::run(name, case),
         ["bench", "--generation"] => generation::run("generation", ""),
         ["bench", "--generation", name] => generation::run(name, ""),
         ["bench", "--generation", name, model] => generation::run(name, model),

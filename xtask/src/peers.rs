@@ -20,6 +20,7 @@ struct Case {
     name: &'static str,
     task: &'static str,
     model: &'static str,
+    /// The list of inputs, without `.txt`: texts, or paths of images.
     texts: &'static str,
     batch_size: &'static str,
     runs: &'static str,
@@ -80,10 +81,54 @@ const CASES: &[Case] = &[
         mean: true,
         peers: &["torch", "torch --sorted", "onnxruntime", "onnxruntime --sorted", "candle"],
     },
+    Case {
+        name: "ViT-base, 1 photo of 640 x 480",
+        task: "image-classification",
+        model: "vit-base",
+        texts: "1-photo",
+        batch_size: "1",
+        runs: "12",
+        mean: false,
+        peers: &["torch", "onnxruntime"],
+    },
+    Case {
+        name: "ViT-base, 8 photos of 640 x 480",
+        task: "image-classification",
+        model: "vit-base",
+        texts: "8-photos",
+        batch_size: "8",
+        runs: "5",
+        mean: false,
+        peers: &["torch", "onnxruntime"],
+    },
+    Case {
+        name: "ResNet-50, 1 photo of 640 x 480",
+        task: "image-classification",
+        model: "resnet-50",
+        texts: "1-photo",
+        batch_size: "1",
+        runs: "20",
+        mean: false,
+        peers: &["torch", "onnxruntime"],
+    },
+    Case {
+        name: "ResNet-50, 8 photos of 640 x 480",
+        task: "image-classification",
+        model: "resnet-50",
+        texts: "8-photos",
+        batch_size: "8",
+        runs: "5",
+        mean: false,
+        peers: &["torch", "onnxruntime"],
+    },
 ];
 
-/// Measures every case and keeps the result as `benches/results/<name>.json`.
-pub(crate) fn run(name: &str) -> Result<()> {
+/// The name of the case of [`cold_start`].
+const COLD_START: &str = "bundled ner, process start to first answer";
+
+/// Measures the cases whose names begin with `only`, and text generation as well where all are asked for. Every case is
+/// kept in `benches/results/<name>.json` as soon as it is measured; those that are there already stay.
+pub(crate) fn run(name: &str, only: &str) -> Result<()> {
     let folder = root().join("target/peers");
     let bundled = root().join("models/rampart-bert-pii");
     let mut make = python("make");
@@ -94,24 +139,65 @@ pub(crate) fn run(name: &str) -> Result<()> {
     );
     let program = bench::build()?;
     let candle = build_candle()?;
-    let mut cases = Vec::new();
-    for case in CASES {
-        cases.push(measure(case, &program, &candle, &folder)?);
+    let mut kept = Kept::open(name)?;
+    let mut found = false;
+    for case in CASES.iter().filter(|case| case.name.starts_with(only)) {
+        found = true;
+        kept.put("cases", vec![measure(case, &program, &candle, &folder)?])?;
     }
-    cases.push(cold_start(&program, &folder)?);
-    let generation = generation::measure(&generation::Programs::build()?, &folder, "")?;
+    if COLD_START.starts_with(only) {
+        found = true;
+        kept.put("cases", vec![cold_start(&program, &folder)?])?;
+    }
+    ensure!(found, "no case begins with `{only}`");
     let rates: Value = read(&mut python("sgemm"))?;
     println!("sgemm, 2048 cubed, GFLOP/s: {rates}");
-    let result = json!({
-        "date": bench::utc_now()?,
-        "commit": bench::commit(),
-        "machine": bench::machine(),
-        "versions": versions()?,
-        "sgemm_gflops": rates,
-        "cases": cases,
-        "generation": generation,
-    });
-    bench::keep(&result, name)
+    kept.result["sgemm_gflops"] = rates;
+    if only.is_empty() {
+        generation::measure(&generation::Programs::build()?, &folder, "", &mut kept)?;
+    }
+    kept.write()
+}
+
+/// A file of results on its way.
+pub(crate) struct Kept {
+    name: String,
+    pub(crate) result: Value,
+}
+
+impl Kept {
+    /// What is kept under this name, or nothing yet.
+    pub(crate) fn open(name: &str) -> Result<Self> {
+        let path = root().join("benches/results").join(format!("{name}.json"));
+        let result = match std::fs::read(&path) {
+            Ok(text) => serde_json::from_slice(&text).with_context(|| path.display().to_string())?,
+            Err(_) => json!({}),
+        };
+        Ok(Self { name: name.to_owned(), result })
+    }
+
+    /// Adds cases to a list of them, in the place of those with the same names, and writes the file.
+    pub(crate) fn put(&mut self, list: &str, cases: Vec<Value>) -> Result<()> {
+        if !self.result[list].is_array() {
+            self.result[list] = json!([]);
+        }
+        for mut case in cases {
+            case["date"] = bench::utc_now()?.into();
+            case["commit"] = bench::commit().into();
+            let Some(others) = self.result[list].as_array_mut() else { continue };
+            match others.iter_mut().find(|other| other["name"] == case["name"]) {
+                Some(other) => *other = case,
+                None => others.push(case),
+            }
+        }
+        self.write()
+    }
+
+    fn write(&mut self) -> Result<()> {
+        self.result["machine"] = bench::machine();
+        self.result["versions"] = json!(versions()?);
+        bench::keep(&self.result, &self.name)
+    }
 }
 
 /// The peers' packages with their versions, of Python and of Node.js.
@@ -200,6 +286,9 @@ fn peer_command(case: &Case, peer: &str, model: &Path, texts: &Path) -> Command 
     if case.mean {
         command.arg("--mean");
     }
+    if case.task == "image-classification" {
+        command.args(["--head", "image"]);
+    }
     if peer.ends_with("--sorted") {
         command.arg("--sorted");
     }
@@ -255,7 +344,7 @@ fn cold_start(program: &Path, folder: &Path) -> Result<Value> {
     let texts = folder.join("sentence.txt");
     std::fs::write(&texts, format!("{text}\n"))?;
     let model = folder.join("bundled");
-    let name = "bundled ner, process start to first answer";
+    let name = COLD_START;
     let everybody = ["burnpipe", "transformers pipeline()", "onnxruntime"];
     let command = |who: &str| match who {
         "burnpipe" => {

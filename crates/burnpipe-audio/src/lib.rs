@@ -14,8 +14,21 @@
 
 #![forbid(unsafe_code)]
 
+mod container;
+mod decoder;
+mod downmix;
 mod extractor;
+mod mel;
+mod reader;
+mod resample;
+mod resampler;
+mod spectrum;
+mod wav;
 mod waveform;
 
 pub use extractor::{AudioFeatures, FeatureExtractor};
+pub use mel::{MelBank, MelBankConfig, MelScale};
+pub use reader::{PcmFormat, SoundReader};
+pub use resample::resample;
+pub use wav::WavFormat;
 pub use waveform::Waveform;

@@ -169,7 +169,7 @@ pub(crate) struct RunArguments {
     #[arg(long, value_enum, default_value_t)]
     pub(crate) on_error: OnError,
     /// Print the text as it is made, as on a terminal; for tasks that write text
-    #[arg(long, conflicts_with_all = ["format", "output"])]
+    #[arg(long, conflicts_with_all = ["format", "output", "output_dir"])]
     pub(crate) stream: bool,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
@@ -207,7 +207,7 @@ pub(crate) struct BenchArguments {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct InputArguments {
-    /// Texts to run the task on
+    /// Texts to run the task on; for images and sounds paths, patterns such as `photos/*.jpg`, addresses
     #[arg(value_name = "INPUT", conflicts_with = "inputs")]
     pub(crate) texts: Vec<String>,
     /// Read the inputs from a .json, .jsonl, .csv or .txt file, or from standard input: `-`
@@ -266,9 +266,12 @@ pub(crate) struct OutputArguments {
     /// How to print the answers [default: table on a terminal, else jsonl]
     #[arg(long, value_enum)]
     pub(crate) format: Option<AnswerFormat>,
-    /// Write the answers to a file instead; `.json` makes it one array
+    /// Write the answers to a file instead; `.json` makes it one array, `.srt` and `.vtt` subtitles
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Write the subtitles of every input to a file in this folder, called as the input is
+    #[arg(long, value_name = "DIR", conflicts_with = "output")]
+    pub(crate) output_dir: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -279,6 +282,21 @@ pub(crate) enum AnswerFormat {
     Json,
     /// One line per input
     Jsonl,
+    /// Subtitles of what is said, for most players
+    Srt,
+    /// Subtitles of what is said, for the web
+    Vtt,
+}
+
+impl AnswerFormat {
+    /// How files of subtitles end; `None` for other formats.
+    pub(crate) fn subtitles(self) -> Option<&'static str> {
+        match self {
+            Self::Srt => Some("srt"),
+            Self::Vtt => Some("vtt"),
+            Self::Table | Self::Json | Self::Jsonl => None,
+        }
+    }
 }
 
 /// What the command line asks for.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use burnpipe::{Cancellation, Error, ErrorKind, JsonAnswers, Result, RunOptions};
+use burnpipe::{Cancellation, Error, ErrorKind, JsonAnswers, Result, RunOptions, TaskRecord};
 use indicatif::ProgressBar;
 use serde_json::Value;
 
@@ -20,15 +20,22 @@ use crate::{FAULT, INTERRUPTED, REFUSED, SUCCESS, interrupt, model, parameters, 
 pub(crate) fn run(arguments: RunArguments) -> Result<u8> {
     // What is wrong with the command line shows before a model is loaded.
     let task = burnpipe::task(&arguments.call.task)?;
-    let parameters = parameters::read(arguments.call.params.as_deref())?;
+    let mut parameters = parameters::read(arguments.call.params.as_deref())?;
     (task.check_parameters)(&parameters)?;
     if arguments.stream && !task.streams {
         let message = format!("{} gives its answers whole; leave out `--stream`", task.id);
         return Err(Error::new(ErrorKind::Parameter, message));
     }
     let cancellation = Cancellation::default();
-    let inputs = inputs::open(arguments.call.inputs, &cancellation)?.for_task(task.id);
+    let inputs = inputs::open(arguments.call.inputs, task.input, &cancellation)?.for_task(task.id);
     let writer = output::open(&arguments.output)?;
+    if writer.writes_subtitles() {
+        ask_for_times(task, &mut parameters)?;
+        if !writer.takes_many() && inputs.count != Some(1) {
+            let message = "subtitles of several inputs go into a folder; name it by `--output-dir`";
+            return Err(Error::new(ErrorKind::Parameter, message));
+        }
+    }
     model::limit_threads(arguments.call.threads)?;
     let pipeline = model::load(task, &arguments.call.model)?;
     // Kept to the end of the process: the system takes its memory back faster than we could give it.
@@ -56,6 +63,22 @@ pub(crate) fn run(arguments: RunArguments) -> Result<u8> {
         failures: Failures::default(),
     };
     run.answer_all(answers)
+}
+
+/// Subtitles need times, which the task gives when asked.
+fn ask_for_times(task: &TaskRecord, parameters: &mut Value) -> Result<()> {
+    const TIMES: &str = "return_timestamps";
+    if !task.parameters.contains(&TIMES) {
+        let message = format!("{} gives no times, which subtitles need", task.id);
+        return Err(Error::new(ErrorKind::Parameter, message));
+    }
+    if parameters.is_null() {
+        *parameters = Value::Object(serde_json::Map::new());
+    }
+    if let Some(parameters) = parameters.as_object_mut() {
+        parameters.entry(TIMES).or_insert(Value::Bool(true));
+    }
+    Ok(())
 }
 
 /// An input that the pipeline has read and not yet answered.

@@ -4,9 +4,11 @@ use std::any::Any;
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use crate::{BoxedSession, Error, ErrorKind, Pieces, Result, StreamingTask, Task};
 
@@ -138,7 +140,7 @@ impl<T: Task> Pipeline<T> {
             options,
             inputs: inputs.into_iter(),
             inputs_ended: false,
-            cutting: None,
+            cutting: VecDeque::new(),
             queue: VecDeque::new(),
             sorted: VecDeque::new(),
             open: VecDeque::new(),
@@ -239,7 +241,8 @@ pub struct Answers<T: Task, I> {
     options: T::Options,
     inputs: I,
     inputs_ended: bool,
-    cutting: Option<(usize, Chunks<T::Features>)>,
+    /// Inputs that have been read and not yet cut up.
+    cutting: VecDeque<(usize, Chunks<T::Features>)>,
     queue: VecDeque<Chunk<T::Features>>,
     /// Chunks that are to run before any of the queue, by length.
     sorted: VecDeque<Chunk<T::Features>>,
@@ -265,7 +268,7 @@ impl<T: Task, I: Iterator<Item = Result<T::Input>>> Answers<T, I> {
     /// Takes one step towards a full batch: cuts one more chunk, or reads one more input. False at
     /// the end of the stream.
     fn advance(&mut self) -> bool {
-        let Some((input, mut chunks)) = self.cutting.take() else { return self.read_input() };
+        let Some((input, mut chunks)) = self.cutting.pop_front() else { return self.read_inputs() };
         match catch_panic("preprocess", || chunks.next().transpose()) {
             Ok(Some(features)) => {
                 let open = self.open_input(input);
@@ -273,7 +276,7 @@ impl<T: Task, I: Iterator<Item = Result<T::Input>>> Answers<T, I> {
                 let index = open.chunks.len();
                 open.chunks.push(None);
                 self.queue.push_back(Chunk { input, index, features });
-                self.cutting = Some((input, chunks));
+                self.cutting.push_front((input, chunks));
             }
             Ok(None) => self.open_input(input).cut = true,
             Err(error) => self.fail(input, error),
@@ -281,27 +284,35 @@ impl<T: Task, I: Iterator<Item = Result<T::Input>>> Answers<T, I> {
         true
     }
 
-    /// Starts cutting the next input; false at the end of the stream.
-    fn read_input(&mut self) -> bool {
-        let input = if self.inputs_ended { None } else { self.inputs.next() };
-        let Some(input) = input else {
-            self.inputs_ended = true;
-            return false;
+    /// Starts cutting the next input, or as many as the batch still takes if the task prepares them side by side; false
+    /// at the end of the stream.
+    fn read_inputs(&mut self) -> bool {
+        let side_by_side = self.pipeline.task.prepares_side_by_side();
+        let missing = self.wanted().saturating_sub(self.queue.len());
+        let count = if side_by_side { missing.max(1) } else { 1 };
+        let inputs: Vec<_> = match self.inputs_ended {
+            true => Vec::new(),
+            false => self.inputs.by_ref().take(count).collect(),
         };
-        let index = self.first_open + self.open.len();
-        self.open.push_back(OpenInput { chunks: Vec::new(), chunks_out: 0, cut: false, error: None });
-        let chunks = input.and_then(|input| {
+        self.inputs_ended |= inputs.len() < count;
+        let is_end = inputs.is_empty();
+        let (task, options) = (&self.pipeline.task, &self.options);
+        let prepared = map_on_threads(inputs, |input| {
+            let input = input?;
             catch_panic("preprocess", || {
-                let chunks: Chunks<T::Features> =
-                    Box::new(self.pipeline.task.preprocess(input, &self.options)?);
+                let chunks: Chunks<T::Features> = Box::new(task.preprocess(input, options)?);
                 Ok(chunks)
             })
         });
-        match chunks {
-            Ok(chunks) => self.cutting = Some((index, chunks)),
-            Err(error) => self.fail(index, error),
+        for chunks in prepared {
+            let index = self.first_open + self.open.len();
+            self.open.push_back(OpenInput { chunks: Vec::new(), chunks_out: 0, cut: false, error: None });
+            match chunks {
+                Ok(chunks) => self.cutting.push_back((index, chunks)),
+                Err(error) => self.fail(index, error),
+            }
         }
-        true
+        !is_end
     }
 
     /// An input stays open until all its chunks are back, so the index is always there.
@@ -311,7 +322,7 @@ impl<T: Task, I: Iterator<Item = Result<T::Input>>> Answers<T, I> {
 
     /// Settles an input with an error and cuts no more of it.
     fn fail(&mut self, index: usize, error: Error) {
-        self.cutting.take_if(|(cutting, _)| *cutting == index);
+        self.cutting.retain(|(cutting, _)| *cutting != index);
         let input = self.open_input(index);
         input.cut = true;
         input.error.get_or_insert(error);
@@ -432,7 +443,7 @@ impl<T: Task, I: Iterator<Item = Result<T::Input>>> Answers<T, I> {
     /// Ends the stream: nothing more is read, computed or answered.
     fn stop(&mut self) {
         self.inputs_ended = true;
-        self.cutting = None;
+        self.cutting.clear();
         self.queue.clear();
         self.sorted.clear();
         self.open.clear();
@@ -473,6 +484,40 @@ impl<T: Task, I: Iterator<Item = Result<T::Input>>> Iterator for Answers<T, I> {
     }
 }
 
+/// Applies a function to all items and keeps their order; on the threads that the machine has if there are several items.
+///
+/// Not on the pool of the models: items may wait for the network, and the pool's threads are for computing.
+fn map_on_threads<Item: Send, Output: Send>(
+    items: Vec<Item>,
+    function: impl Fn(Item) -> Output + Sync,
+) -> Vec<Output> {
+    let helpers =
+        thread::available_parallelism().map_or(1, NonZeroUsize::get).min(items.len()).saturating_sub(1);
+    if helpers == 0 {
+        return items.into_iter().map(function).collect();
+    }
+    let work = Mutex::new(items.into_iter().enumerate());
+    let run = || {
+        let next = || work.lock().unwrap_or_else(PoisonError::into_inner).next();
+        std::iter::from_fn(next).map(|(index, item)| (index, function(item))).collect::<Vec<_>>()
+    };
+    let mut outputs = thread::scope(|scope| {
+        // A machine without a thread to spare does the work on this one.
+        let helpers: Vec<_> =
+            (0..helpers).filter_map(|_| thread::Builder::new().spawn_scoped(scope, run).ok()).collect();
+        let mut outputs = run();
+        for helper in helpers {
+            match helper.join() {
+                Ok(more) => outputs.extend(more),
+                Err(panic) => resume_unwind(panic),
+            }
+        }
+        outputs
+    });
+    outputs.sort_by_key(|(index, _)| *index);
+    outputs.into_iter().map(|(_, output)| output).collect()
+}
+
 /// Pieces whose making may panic: that ends them with an error.
 pub(crate) fn caught<Output: 'static>(mut pieces: Pieces<Output>) -> Pieces<Output> {
     let mut ended = false;
@@ -502,8 +547,6 @@ fn panic_message(panic: &(dyn Any + Send)) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
     use super::*;
 
     /// Chunks are numbers of a comma-separated list; the answer is their sum. Records batch sizes.
@@ -645,6 +688,74 @@ mod tests {
         let mut answers = pipeline.iter(inputs);
         assert_eq!(answers.next().unwrap().unwrap(), 0);
         assert_eq!(*read.lock().unwrap(), 1);
+    }
+
+    /// Answers its input; counts how many inputs are prepared at the same time.
+    #[derive(Default)]
+    struct SideBySide {
+        now: Mutex<usize>,
+        most: Mutex<usize>,
+    }
+
+    impl Task for SideBySide {
+        type Input = u64;
+        type Options = ();
+        type Features = u64;
+        type Raw = u64;
+        type Output = u64;
+
+        fn preprocess(&self, input: u64, _: &()) -> Result<impl Iterator<Item = Result<u64>> + Send + use<>> {
+            let now = {
+                let mut now = self.now.lock().unwrap();
+                *now += 1;
+                *now
+            };
+            let mut most = self.most.lock().unwrap();
+            *most = now.max(*most);
+            drop(most);
+            // The first of a batch are the last to be ready.
+            thread::sleep(std::time::Duration::from_millis(12 - input % 4 * 3));
+            *self.now.lock().unwrap() -= 1;
+            assert_ne!(input, 6, "cannot read 6");
+            if input == 9 {
+                Err(Error::new(ErrorKind::Input, "nine"))
+            } else {
+                Ok(std::iter::once(Ok(input)))
+            }
+        }
+
+        fn prepares_side_by_side(&self) -> bool {
+            true
+        }
+
+        fn forward(&self, batch: &[u64], _: &()) -> Result<Vec<u64>> {
+            Ok(batch.to_vec())
+        }
+
+        fn postprocess(&self, chunks: Vec<u64>, _: &()) -> Result<u64> {
+            Ok(chunks.iter().sum())
+        }
+    }
+
+    #[test]
+    fn inputs_are_prepared_side_by_side_and_keep_their_order() {
+        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        for batch_size in [1, 3, 4, 40] {
+            let pipeline = Pipeline::new(SideBySide::default()).with_batch_size(batch_size);
+            let mut read = 0;
+            let answers: Vec<_> = pipeline.iter((0..20_u64).inspect(|_| read += 1)).collect();
+            for (input, answer) in answers.iter().enumerate() {
+                match (input, answer) {
+                    (6, Err(error)) => assert!(error.to_string().contains("cannot read 6"), "{error}"),
+                    (9, Err(error)) => assert_eq!(error.to_string(), "nine"),
+                    (input, answer) => assert_eq!(answer.as_ref().unwrap(), &(input as u64)),
+                }
+            }
+            assert_eq!((answers.len(), read), (20, 20));
+            let most = *pipeline.task().most.lock().unwrap();
+            assert!(most <= batch_size.min(cores), "{most} at once in batches of {batch_size}");
+            assert!(batch_size == 1 || cores == 1 || most > 1, "one by one in batches of {batch_size}");
+        }
     }
 
     #[test]

@@ -80,6 +80,14 @@ pub trait Task: Send + Sync + 'static {
         None
     }
 
+    /// Whether [`preprocess`](Task::preprocess) is worth a thread for each input, as decoding images is: the driver then
+    /// prepares the inputs of a batch side by side.
+    ///
+    /// Such a task makes its features when `preprocess` is called, not when the iterator is asked for them.
+    fn prepares_side_by_side(&self) -> bool {
+        false
+    }
+
     /// A way of running chunks that are not done all at once, such as texts that grow token by token; `None` if
     /// batches go through [`forward`](Self::forward).
     ///

@@ -32,7 +32,8 @@ pub use processor::{
     MinPLogitsWarper, NoBadWordsLogitsProcessor, NoRepeatNGramLogitsProcessor,
     PrefixConstrainedLogitsProcessor, ProcessorInputs, RepetitionPenaltyLogitsProcessor,
     SequenceBiasLogitsProcessor, SuppressTokensAtBeginLogitsProcessor, SuppressTokensLogitsProcessor,
-    TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper, TypicalLogitsWarper, processors,
+    TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper, TypicalLogitsWarper,
+    WhisperTimeStampLogitsProcessor, processors,
 };
 pub use search::{BeamScores, Generated, NextRows, RowStep, Search, SearchContext, Sequence, Which, search};
 pub use search_runner::{Event, SearchRunner};

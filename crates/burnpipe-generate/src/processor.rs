@@ -12,6 +12,7 @@ mod repetition;
 mod sequence_bias;
 mod tokens;
 mod warper;
+mod whisper;
 
 use burnpipe_core::{Error, ErrorKind, Result};
 
@@ -32,6 +33,7 @@ pub use tokens::{
     SuppressTokensAtBeginLogitsProcessor, SuppressTokensLogitsProcessor,
 };
 pub use warper::{MinPLogitsWarper, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper};
+pub use whisper::WhisperTimeStampLogitsProcessor;
 
 /// Changes the scores of the next token of one row.
 ///

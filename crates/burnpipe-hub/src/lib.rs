@@ -18,8 +18,9 @@
 //!
 //! **Where it sits.** Above `burnpipe-core`, whose [`ModelFiles`](burnpipe_core::ModelFiles) it
 //! implements; tokenizers, processors and models read their files through that trait and never ask
-//! where a file came from. It is the only crate that opens a connection, and does so only for a model
-//! id, with the feature `hub` (on by default), when the cache lacks something.
+//! where a file came from. It is the only crate that opens a connection, and does so, with the feature
+//! `hub` (on by default), only for a model id when the cache lacks something, and for the address of an image or a
+//! sound.
 //!
 //! **What it must not know.** No tensor, no task, no architecture: a file's bytes go out as they are.
 
@@ -31,6 +32,7 @@ mod checkpoint;
 mod config;
 mod download;
 mod environment;
+mod fetch;
 mod folder;
 mod labels;
 mod model_card;
@@ -42,6 +44,7 @@ pub use checkpoint::{Checkpoint, FileSource};
 pub use config::Config;
 pub use download::download;
 pub use environment::{DEFAULT_ENDPOINT, HubSettings};
+pub use fetch::{FetchLimits, fetch};
 pub use labels::Labels;
 pub use options::{DownloadProgress, OpenOptions, Retries};
 pub use weights::{WeightFile, WeightFiles, WeightFormat};

@@ -15,8 +15,14 @@
 
 #![forbid(unsafe_code)]
 
+mod data_uri;
+mod decode;
+mod orientation;
 mod pixels;
 mod processor;
+mod resize;
 
+pub use data_uri::decode_base64;
 pub use pixels::{Image, PixelValues};
 pub use processor::ImageProcessor;
+pub use resize::{Filter, resize};

@@ -1,9 +1,14 @@
 //! Images before and after a processor.
 
+use std::fmt;
+
 use burnpipe_core::{Error, ErrorKind, Result};
+use image::DynamicImage;
+
+use crate::decode;
 
 /// An image in 8-bit RGB, cheap to move.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Image {
     width: usize,
     height: usize,
@@ -12,6 +17,16 @@ pub struct Image {
 }
 
 impl Image {
+    /// The image in the bytes of a BMP, GIF, JPEG, PNG, TIFF or WebP file, as Python's `load_image` gives it: turned
+    /// as EXIF says, in RGB without alpha, the first frame of several. `name` is what messages call it.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are no image, are cut off, or hold more than 178,956,970 pixels.
+    pub fn decode(bytes: &[u8], name: &str) -> Result<Self> {
+        decode::decode(bytes, name)
+    }
+
     /// An image of pixels that are there already: row by row, red, green and blue of each.
     ///
     /// # Errors
@@ -39,6 +54,27 @@ impl Image {
     /// `[height, width, 3]`
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
+    }
+
+    /// The pixels themselves, `[height, width, 3]`.
+    pub fn into_pixels(self) -> Vec<u8> {
+        self.pixels
+    }
+}
+
+/// An image of the crate `image`, in RGB as Pillow's `convert("RGB")` makes it.
+impl TryFrom<DynamicImage> for Image {
+    type Error = Error;
+
+    fn try_from(image: DynamicImage) -> Result<Self> {
+        let (width, height) = (image.width() as usize, image.height() as usize);
+        Self::from_rgb(width, height, decode::rgb_of(image))
+    }
+}
+
+impl fmt::Debug for Image {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "an image of {} x {} pixels", self.width, self.height)
     }
 }
 

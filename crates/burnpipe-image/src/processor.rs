@@ -1,13 +1,42 @@
 //! The image processors of `preprocessor_config.json`.
+//!
+//! `transformers/image_processing_utils.py` and `image_processing_utils_fast.py` of 4.56.2, and the classes of
+//! [`classes`]. All of them resize, crop, rescale and normalise; what they do to a number depends on nothing but its
+//! colour, so that a table of 256 entries a colour stands for rescaling and normalising.
 
-use burnpipe_core::{Error, ErrorKind, ModelFiles, Result};
+mod classes;
+mod geometry;
+mod settings;
+
+use std::sync::Arc;
+
+use burnpipe_core::{Error, ErrorContext, ErrorKind, ModelFiles, Result, quoted, suggestion};
 use serde_json::{Map, Value};
 
-use crate::{Image, PixelValues};
+use self::classes::{Class, Defaults, Extra};
+use self::geometry::Geometry;
+use self::settings::Settings;
+use crate::resize::{self, Arithmetic};
+use crate::{Filter, Image, PixelValues};
+
+/// The file of a processor.
+const CONFIG: &str = "preprocessor_config.json";
 
 /// What makes [`PixelValues`] of an [`Image`], as a model's `preprocessor_config.json` says.
-#[derive(Clone, Debug)]
-pub struct ImageProcessor {}
+///
+/// The classes of vision encoders are known: BEiT, BiT (DINOv2), BLIP, CLIP, ChineseCLIP, ConvNeXT (ResNet), DINOv3,
+/// DeiT, EfficientNet, LeViT, MobileNet, MobileViT, PoolFormer, PVT, SegFormer, SigLIP, ViT (Swin), each as the class
+/// that works with Pillow and, where the config names one that ends in `Fast`, the one that works with torchvision.
+#[derive(Clone)]
+pub struct ImageProcessor {
+    class: &'static Class,
+    is_fast: bool,
+    /// The config, with what a call replaced.
+    config: Map<String, Value>,
+    settings: Settings,
+    /// What a number becomes: `[colour, number]`.
+    tables: Arc<[[f32; 256]; 3]>,
+}
 
 impl ImageProcessor {
     /// Reads `preprocessor_config.json`.
@@ -15,8 +44,27 @@ impl ImageProcessor {
     /// # Errors
     ///
     /// When it is missing, or asks for what is not known.
-    pub fn load(_files: &dyn ModelFiles) -> Result<Self> {
-        Err(Error::new(ErrorKind::Unsupported, "image processors are not there yet"))
+    pub fn load(files: &dyn ModelFiles) -> Result<Self> {
+        let config = read_config(files)?;
+        let name = class_name(&config, files)?;
+        let (class, is_fast) = classes::find(&name).ok_or_else(|| {
+            let known = quoted(classes::names());
+            let message = format!(
+                "the image processor `{name}` of `{}` is not known; known: {known}",
+                files.model_name()
+            );
+            Error::new(ErrorKind::Unsupported, message)
+        })?;
+        Self::new(class, is_fast, config)
+            .context(ErrorKind::Config, || format!("cannot use `{CONFIG}` of `{}`", files.model_name()))
+    }
+
+    fn new(class: &'static Class, is_fast: bool, config: Map<String, Value>) -> Result<Self> {
+        let defaults = defaults(class, is_fast);
+        let settings = Settings::read(&config, defaults, is_fast)?;
+        settings.check(defaults, is_fast)?;
+        let tables = Arc::new(tables(&settings, defaults, is_fast));
+        Ok(Self { class, is_fast, config, settings, tables })
     }
 
     /// The processor with some of its settings replaced, by the names of the config: `image_processor_kwargs`.
@@ -24,8 +72,37 @@ impl ImageProcessor {
     /// # Errors
     ///
     /// When a name is not known or a value cannot be used.
-    pub fn with(&self, _settings: &Map<String, Value>) -> Result<Self> {
-        Ok(self.clone())
+    pub fn with(&self, settings: &Map<String, Value>) -> Result<Self> {
+        let known = self.known_settings();
+        let mut config = self.config.clone();
+        for (name, value) in settings {
+            if !known.contains(&name.as_str()) {
+                let tail = suggestion(name, known.iter().copied());
+                let message = format!("`{}` has no setting `{name}`; {tail}", self.class.name);
+                return Err(Error::new(ErrorKind::Parameter, message));
+            }
+            if !value.is_null() {
+                config.insert(name.clone(), value.clone());
+            }
+        }
+        Self::new(self.class, self.is_fast, config)
+            .context(ErrorKind::Parameter, || "cannot use the settings of the image processor")
+    }
+
+    fn known_settings(&self) -> Vec<&'static str> {
+        let defaults = defaults(self.class, self.is_fast);
+        let of =
+            |names: &[&'static str], are_known: bool| if are_known { names.to_vec() } else { Vec::new() };
+        [
+            of(&["do_resize", "size", "resample", "do_rescale", "rescale_factor", "do_convert_rgb"], true),
+            of(&["do_center_crop", "crop_size"], self.is_fast || defaults.crop_size.is_some()),
+            of(&["do_normalize", "image_mean", "image_std"], defaults.normal.is_some()),
+            of(&["crop_pct"], defaults.crop_pct.is_some()),
+            of(&["rescale_offset", "include_top"], defaults.extra == Extra::EfficientNet),
+            of(&["do_flip_channel_order"], defaults.extra == Extra::MobileVit),
+            of(&["default_to_square"], self.is_fast),
+        ]
+        .concat()
     }
 
     /// Resizes, crops, rescales, normalises.
@@ -33,7 +110,196 @@ impl ImageProcessor {
     /// # Errors
     ///
     /// When the image cannot be brought to the size that the settings ask for.
-    pub fn process(&self, _image: &Image) -> Result<PixelValues> {
-        Err(Error::new(ErrorKind::Unsupported, "image processors are not there yet"))
+    pub fn process(&self, image: &Image) -> Result<PixelValues> {
+        let defaults = defaults(self.class, self.is_fast);
+        let geometry =
+            Geometry::new(&self.settings, defaults, self.is_fast, [image.height(), image.width()])?;
+        let arithmetic = if self.is_fast { Arithmetic::Torch } else { Arithmetic::Pillow };
+        let [height, width] = geometry.resized;
+        if defaults.extra == Extra::RescaleFirst && geometry.resized != [image.height(), image.width()] {
+            resize::check(width, height)?;
+            return Ok(self.rescaled_first(image, &geometry));
+        }
+        let filter = self.settings.resample.unwrap_or(defaults.resample);
+        let resized;
+        let image = if geometry.resized == [image.height(), image.width()] {
+            image
+        } else {
+            resized = resize::resize_with(image, width, height, filter, arithmetic)?;
+            &resized
+        };
+        Ok(self.values(image, &geometry))
+    }
+
+    /// What the tables make of the pixels below the window; beside the image all is black.
+    fn values(&self, image: &Image, geometry: &Geometry) -> PixelValues {
+        let (rows, columns) = (&geometry.rows, &geometry.columns);
+        let mut values = Vec::with_capacity(3 * rows.length * columns.length);
+        for channel in 0..3 {
+            let color = if self.settings.do_flip_channel_order { 2 - channel } else { channel };
+            let table = &self.tables[color];
+            for y in 0..rows.length {
+                let Some(row) = rows.source(y) else {
+                    values.extend(std::iter::repeat_n(table[0], columns.length));
+                    continue;
+                };
+                let pixels =
+                    image.pixels()[row * image.width() * 3..][..image.width() * 3].as_chunks::<3>().0;
+                let inside = &pixels[columns.sources()];
+                values.extend(std::iter::repeat_n(table[0], columns.inside.start));
+                values.extend(inside.iter().map(|pixel| table[usize::from(pixel[color])]));
+                values.extend(std::iter::repeat_n(table[0], columns.length - columns.inside.end));
+            }
+        }
+        PixelValues { channels: 3, height: rows.length, width: columns.length, values }
+    }
+
+    /// DINOv3: resizes what is rescaled, and normalises that.
+    fn rescaled_first(&self, image: &Image, geometry: &Geometry) -> PixelValues {
+        let settings = &self.settings;
+        let factor = settings.rescale_factor.unwrap_or(1.0) as f32;
+        let planes: Vec<f32> = (0..3)
+            .flat_map(|color| {
+                image.pixels().as_chunks::<3>().0.iter().map(move |pixel| f32::from(pixel[color]) * factor)
+            })
+            .collect();
+        let filter = settings.resample.unwrap_or(Filter::Bilinear);
+        let planes =
+            resize::resize_planes(&planes, [image.height(), image.width()], geometry.resized, filter);
+        let [height, width] = geometry.resized;
+        let (rows, columns) = (&geometry.rows, &geometry.columns);
+        let mut values = Vec::with_capacity(3 * rows.length * columns.length);
+        for (color, plane) in planes.chunks_exact(height * width).enumerate() {
+            let (mean, std) = (settings.image_mean[color] as f32, settings.image_std[color] as f32);
+            let normal = |value: f32| if settings.do_normalize { (value - mean) / std } else { value };
+            let cell = |y, x| Some(plane[rows.source(y)? * width + columns.source(x)?]);
+            let cells = (0..rows.length).flat_map(|y| (0..columns.length).map(move |x| (y, x)));
+            values.extend(cells.map(|(y, x)| normal(cell(y, x).unwrap_or(0.0))));
+        }
+        PixelValues { channels: 3, height: rows.length, width: columns.length, values }
+    }
+}
+
+impl std::fmt::Debug for ImageProcessor {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut debug = formatter.debug_struct(self.class.name);
+        debug.field("is_fast", &self.is_fast).field("settings", &self.settings).finish()
+    }
+}
+
+fn defaults(class: &'static Class, is_fast: bool) -> &'static Defaults {
+    match &class.slow {
+        Some(slow) if !is_fast => slow,
+        _ => &class.fast,
+    }
+}
+
+/// The processor's part of its file.
+fn read_config(files: &dyn ModelFiles) -> Result<Map<String, Value>> {
+    let model = files.model_name();
+    for file in [CONFIG, "processor_config.json"] {
+        let Some(bytes) = files.read(file)? else { continue };
+        let message = || format!("`{file}` of `{model}` is no JSON object");
+        let mut config: Map<String, Value> =
+            serde_json::from_slice(&bytes).context(ErrorKind::Config, message)?;
+        return match config.remove("image_processor") {
+            Some(Value::Object(processor)) => Ok(processor),
+            Some(_) => {
+                Err(Error::new(ErrorKind::Config, format!("`image_processor` of {} is no object", message())))
+            }
+            None => Ok(config),
+        };
+    }
+    Err(Error::new(
+        ErrorKind::MissingFile,
+        format!("`{model}` has no `{CONFIG}`, so how it reads images is not known"),
+    ))
+}
+
+/// The class that `AutoImageProcessor` takes.
+fn class_name(config: &Map<String, Value>, files: &dyn ModelFiles) -> Result<String> {
+    if let Some(Value::String(name)) = config.get("image_processor_type") {
+        return Ok(name.clone());
+    }
+    if let Some(Value::String(name)) = config.get("feature_extractor_type") {
+        return Ok(name.replace("FeatureExtractor", "ImageProcessor"));
+    }
+    let model: Map<String, Value> = match files.read("config.json")? {
+        Some(bytes) => serde_json::from_slice(&bytes).context(ErrorKind::Config, || {
+            format!("`config.json` of `{}` is no JSON object", files.model_name())
+        })?,
+        None => Map::new(),
+    };
+    if let Some(Value::String(name)) = model.get("image_processor_type") {
+        return Ok(name.clone());
+    }
+    let model_type = model.get("model_type").and_then(Value::as_str).unwrap_or_default();
+    classes::of_model(model_type).map(str::to_owned).ok_or_else(|| {
+        let message = format!(
+            "`{CONFIG}` of `{}` names no `image_processor_type`, and none is known for the model type `{model_type}`",
+            files.model_name()
+        );
+        Error::new(ErrorKind::Config, message)
+    })
+}
+
+/// What rescaling and normalising make of every number of every colour.
+fn tables(settings: &Settings, defaults: &Defaults, is_fast: bool) -> [[f32; 256]; 3] {
+    let factor = settings.rescale_factor.filter(|_| settings.do_rescale);
+    let is_fused =
+        is_fast && settings.do_normalize && !settings.rescale_offset && defaults.extra != Extra::RescaleFirst;
+    let mut tables = [[0.0; 256]; 3];
+    for (color, table) in tables.iter_mut().enumerate() {
+        let (mut mean, mut std) = (settings.image_mean[color] as f32, settings.image_std[color] as f32);
+        for (number, value) in (0..=255u8).zip(table.iter_mut()) {
+            *value = f32::from(number);
+            match factor {
+                Some(_) if is_fused => {}
+                Some(factor) if is_fast => *value *= factor as f32,
+                Some(factor) => *value = (f64::from(number) * factor) as f32,
+                None => {}
+            }
+            if factor.is_some() && settings.rescale_offset {
+                *value -= 1.0;
+            }
+        }
+        let plain_std = std;
+        if let Some(factor) = factor.filter(|_| is_fused) {
+            let scale = (1.0 / factor) as f32;
+            (mean, std) = (mean * scale, std * scale);
+        }
+        if settings.do_normalize {
+            table.iter_mut().for_each(|value| *value = (*value - mean) / std);
+        }
+        if settings.include_top {
+            table.iter_mut().for_each(|value| *value /= plain_std);
+        }
+    }
+    tables
+}
+
+impl Settings {
+    /// What Python finds wrong when it runs.
+    fn check(&self, defaults: &Defaults, is_fast: bool) -> Result<()> {
+        let wrong = |message: &str| Err(Error::new(ErrorKind::Config, message));
+        if self.do_rescale && self.rescale_factor.is_none() {
+            return wrong("`do_rescale` needs a `rescale_factor`");
+        }
+        if self.do_center_crop && self.crop_size.is_none_or(|size| size.height.is_none()) {
+            return wrong("`do_center_crop` needs a `crop_size` with `height` and `width`");
+        }
+        if (self.do_normalize || self.include_top) && self.image_std.contains(&0.0) {
+            return wrong("`image_std` holds a zero, and nothing can be divided by it");
+        }
+        if defaults.extra == Extra::RescaleFirst && self.do_normalize && !self.do_rescale {
+            return wrong("this processor normalises only what it has rescaled: `do_rescale` must be true");
+        }
+        match self.resample {
+            None if self.do_resize => wrong("`do_resize` needs a `resample`"),
+            Some(Filter::Lanczos | Filter::Box | Filter::Hamming) if self.do_resize && is_fast => {
+                wrong("the fast processors resize by `resample` 0, 2 and 3 only")
+            }
+            _ => Ok(()),
+        }
     }
 }

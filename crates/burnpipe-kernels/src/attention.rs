@@ -13,9 +13,10 @@ use rten_simd::ops::{BitOps, IntOps, NumOps};
 use rten_simd::{Isa, Simd, SimdOp, SimdUnaryOp};
 use rten_vecmath::Tanh;
 
-use crate::gemm::{Product, Source, Target};
+use crate::gemm::{Product, Target};
 use crate::isa::dispatch;
 use crate::packed::{pack_panel, panel_width};
+use crate::tile::Rows;
 use crate::{DistanceScores, Finish};
 
 /// Queries of a task: their scores of a thousand keys are half a megabyte.
@@ -286,7 +287,7 @@ impl SimdOp for Head<'_> {
         }
         let packed = self.pack_keys(batch, key_head, &keys);
         let start = self.query.start(batch, head, queries.start);
-        let source = Source {
+        let source = Rows {
             start: self.query.values[start..].as_ptr(),
             stride: self.query.token_stride,
             count: queries.len(),
@@ -300,7 +301,7 @@ impl SimdOp for Head<'_> {
         for ((row, query), factor) in rows.zip(&mut factors) {
             *factor = self.weigh(isa, row, query);
         }
-        let source = Source {
+        let source = Rows {
             start: scores.as_ptr(),
             stride: keys.len(),
             count: queries.len(),
@@ -330,7 +331,7 @@ impl SimdOp for Head<'_> {
 
 /// A whole product on this thread; `strides` are those between panels and between a panel's rows.
 #[inline(always)]
-fn product<I: Isa>(isa: I, source: Source<'_>, panels: &[f32], strides: (usize, usize), target: Target) {
+fn product<I: Isa>(isa: I, source: Rows<'_>, panels: &[f32], strides: (usize, usize), target: Target) {
     let product = Product {
         source,
         panels,

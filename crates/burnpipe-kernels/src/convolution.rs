@@ -1,210 +1,316 @@
-//! Convolutions in one and two dimensions, as matrix products.
+//! Convolutions in one and two dimensions: filters packed once, and slid over images.
 //!
-//! The windows of some positions are laid out as a panel right before it is multiplied by all filters, so
-//! that nothing larger than a panel is copied.
-
-use std::marker::PhantomData;
+//! A convolution is the product of its windows and its filters. The windows are never laid out: with
+//! channels last, a window is a few runs of numbers, and the kernel of a tile reads them where they lie (after Dukhan,
+//! *The Indirect Convolution Algorithm*, 2019). Only the zeros around images are really put there, which costs a copy.
 
 use rayon::prelude::*;
 
-use crate::Finish;
-use crate::gemm::{Product, Source, Target};
+use crate::depthwise::DepthwiseFilters;
+use crate::gemm::{Product, Target, Whole, run};
+use crate::images::Images;
 use crate::isa::dispatch;
+use crate::memory::Numbers;
 use crate::packed::panel_width;
+use crate::tile::Source as _;
+use crate::windows::{Sliding, Windows};
+use crate::{Finish, Stored};
 
-/// The dimensions of a convolution; one in one dimension has a height of 1.
+/// The dimensions of the filters of a convolution; those of one in one dimension have a height of 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConvolutionShape {
-    /// Images.
-    pub batch: usize,
-    /// Channels of an image.
-    pub channels: usize,
-    /// Height and width of an image.
-    pub image: [usize; 2],
+pub struct FilterShape {
     /// Filters, which are the channels of the result.
     pub filters: usize,
-    /// Height and width of a filter.
+    /// Channels that a filter reads: those of its group.
+    pub channels: usize,
+    /// Height and width.
     pub kernel: [usize; 2],
-    /// Steps between windows, down and right.
-    pub stride: [usize; 2],
-    /// Steps between the numbers of a window, down and right.
-    pub dilation: [usize; 2],
-    /// Zeros around the image: top, left, bottom, right.
-    pub padding: [usize; 4],
     /// Groups of channels, each with filters of its own.
     pub groups: usize,
 }
 
-impl ConvolutionShape {
-    /// Height and width of the result.
-    pub fn output(&self) -> [usize; 2] {
-        std::array::from_fn(|axis| {
-            let padded = self.image[axis] + self.padding[axis] + self.padding[axis + 2];
-            let window = self.dilation[axis] * (self.kernel[axis].max(1) - 1) + 1;
-            if padded < window { 0 } else { (padded - window) / self.stride[axis] + 1 }
-        })
+impl FilterShape {
+    /// Numbers of a filter.
+    fn size(&self) -> usize {
+        self.channels * self.kernel[0] * self.kernel[1]
     }
 
-    fn check(&self, images: &[f32], filters: &[f32], bias: Option<&[f32]>) {
-        assert!(self.groups > 0 && self.stride.iter().all(|&stride| stride > 0), "steps and groups");
-        assert!(self.channels.is_multiple_of(self.groups) && self.filters.is_multiple_of(self.groups));
-        let image = self.channels * self.image[0] * self.image[1];
-        assert_eq!(images.len(), self.batch * image, "images of {image} numbers");
-        let filter = self.channels / self.groups * self.kernel[0] * self.kernel[1];
-        assert_eq!(filters.len(), self.filters * filter, "filters of {filter} numbers");
-        assert!(bias.is_none_or(|bias| bias.len() == self.filters), "a bias per filter");
+    /// Whether every channel has one filter of its own.
+    fn is_depthwise(&self) -> bool {
+        self.channels == 1 && self.groups == self.filters && self.groups > 1
+    }
+
+    fn check(&self, count: usize) {
+        assert!(self.groups > 0 && self.filters.is_multiple_of(self.groups), "filters in equal groups");
+        assert_eq!(count, self.filters * self.size(), "{} filters of {} numbers", self.filters, self.size());
     }
 }
 
-/// Slides filters over images.
-///
-/// # Shapes
-///
-/// - `images`: `[batch, channels, height, width]`
-/// - `filters`: `[filters, channels / groups, kernel height, kernel width]`, `bias`: `[filters]`
-/// - result: `[batch, filters, output height, output width]`
-///
-/// # Panics
-///
-/// When the lengths do not fit the shape.
-///
-/// ```
-/// use burnpipe_kernels::{ConvolutionShape, convolve};
-///
-/// let shape = ConvolutionShape {
-///     batch: 1,
-///     channels: 1,
-///     image: [1, 4],
-///     filters: 1,
-///     kernel: [1, 2],
-///     stride: [1, 2],
-///     dilation: [1, 1],
-///     padding: [0; 4],
-///     groups: 1,
-/// };
-/// assert_eq!(convolve(&[1.0, 2.0, 3.0, 4.0], &[1.0, 1.0], None, shape), [3.0, 7.0]);
-/// ```
-pub fn convolve(images: &[f32], filters: &[f32], bias: Option<&[f32]>, shape: ConvolutionShape) -> Vec<f32> {
-    shape.check(images, filters, bias);
-    let [height, width] = shape.output();
-    let positions = height * width;
-    let mut result = vec![0.0; shape.batch * shape.filters * positions];
-    let panels = positions.div_ceil(panel_width());
-    let target = Target { start: result.as_mut_ptr(), stride: positions, columns: positions };
-    (0..shape.batch * shape.groups * panels).into_par_iter().for_each(|index| {
-        let (image, group, panel) =
-            (index / panels / shape.groups, index / panels % shape.groups, index % panels);
-        Part { images, filters, bias, shape, target, image, group, panel }.run();
-    });
-    result
+/// The filters of a convolution, laid out once in the order that they are multiplied in.
+#[derive(Clone, Debug)]
+pub struct PackedFilters {
+    shape: FilterShape,
+    form: Form,
 }
 
-/// The filters of one group over the positions of one panel.
-struct Part<'a> {
-    images: &'a [f32],
-    filters: &'a [f32],
-    bias: Option<&'a [f32]>,
-    shape: ConvolutionShape,
-    target: Target,
-    image: usize,
-    group: usize,
-    panel: usize,
+#[derive(Clone, Debug)]
+enum Form {
+    /// For each group, panels of some filters each: the weights of one number of a window lie side by side.
+    Products {
+        width: usize,
+        groups: Vec<Numbers<f32>>,
+    },
+    Depthwise(DepthwiseFilters),
 }
 
-impl Part<'_> {
-    fn run(&self) {
-        let shape = self.shape;
-        let channels = shape.channels / shape.groups;
-        let depth = channels * shape.kernel[0] * shape.kernel[1];
-        let count = shape.filters / shape.groups;
-        let windows = self.windows(channels, depth);
-        let filters = &self.filters[self.group * count * depth..(self.group + 1) * count * depth];
-        let source = Source { start: filters.as_ptr(), stride: depth, count, depth, life: PhantomData };
-        let positions = self.target.columns;
-        let first = self.panel * panel_width();
-        let row = self.image * shape.filters + self.group * count;
-        let columns = panel_width().min(positions - first);
-        // SAFETY: the panel's positions in the rows of this image's and group's filters lie inside the
-        // result, and are this part's alone.
-        let start = unsafe { self.target.start.add(row * positions + first) };
-        let target = Target { start, columns, ..self.target };
-        dispatch(Product {
-            source,
-            panels: &windows,
-            panel_stride: windows.len(),
-            row_stride: panel_width(),
-            target,
-            finish: Finish::default(),
-            rows: (0, count),
-            panel_range: (0, 1),
-        });
-        for (filter, bias) in
-            self.bias.into_iter().flat_map(|bias| bias[self.group * count..][..count].iter().enumerate())
-        {
-            // SAFETY: as above; the product has written the row.
-            let row = unsafe { std::slice::from_raw_parts_mut(start.add(filter * positions), columns) };
-            row.iter_mut().for_each(|sum| *sum += bias);
-        }
+impl PackedFilters {
+    /// Packs filters of `[filters, channels, kernel height, kernel width]`. They are kept in f32 whatever they were
+    /// stored in: a filter is read once for thousands of windows.
+    ///
+    /// # Panics
+    ///
+    /// When the number of weights does not fit the shape.
+    ///
+    /// ```
+    /// use burnpipe_kernels::{FilterShape, Finish, Images, PackedFilters, Sliding};
+    ///
+    /// let shape = FilterShape { filters: 1, channels: 1, kernel: [1, 2], groups: 1 };
+    /// let filters = PackedFilters::new(&[1.0_f32, 10.0], shape);
+    /// let sequence = Images::channels_first(&[1.0, 2.0, 3.0, 4.0], 1, 1, [1, 4]);
+    /// let sliding = Sliding { stride: [1, 2], ..Sliding::default() };
+    /// assert_eq!(filters.slide(sequence, &sliding, &Finish::default()), [21.0, 43.0]);
+    /// ```
+    pub fn new<N: Stored>(weights: &[N], shape: FilterShape) -> Self {
+        shape.check(weights.len());
+        let bits = N::bits(weights);
+        let form = if shape.is_depthwise() {
+            Form::Depthwise(DepthwiseFilters::new(|at| N::widen(bits[at]), shape.filters, shape.kernel))
+        } else {
+            let width = panel_width();
+            let group = |group| panels_of_group(|at| N::widen(bits[at]), shape, group, width);
+            Form::Products { width, groups: (0..shape.groups).map(group).collect() }
+        };
+        Self { shape, form }
     }
 
-    /// The windows of the panel's positions: `[channels, kernel height, kernel width, positions]`.
-    fn windows(&self, channels: usize, depth: usize) -> Vec<f32> {
-        let shape = self.shape;
-        let [_, output_width] = shape.output();
-        let [height, width] = shape.image;
-        let mut windows = vec![0.0; depth * panel_width()];
-        let first = self.panel * panel_width();
-        let last = self.target.columns.min(first + panel_width());
-        let base = (self.image * shape.channels + self.group * channels) * height * width;
-        for (row, values) in windows.chunks_mut(panel_width()).enumerate() {
-            let (channel, rest) =
-                (row / (shape.kernel[0] * shape.kernel[1]), row % (shape.kernel[0] * shape.kernel[1]));
-            let (down, right) = (rest / shape.kernel[1], rest % shape.kernel[1]);
-            let plane = &self.images[base + channel * height * width..][..height * width];
-            for (value, position) in values.iter_mut().zip(first..last) {
-                let y = position / output_width * shape.stride[0] + down * shape.dilation[0];
-                let x = position % output_width * shape.stride[1] + right * shape.dilation[1];
-                let inside = y.checked_sub(shape.padding[0]).zip(x.checked_sub(shape.padding[1]));
-                if let Some((y, x)) = inside.filter(|&(y, x)| y < height && x < width) {
-                    *value = plane[y * width + x];
+    /// The filters, each multiplied by a number of its own, in f32 however they are stored: a batch norm that follows
+    /// goes into them.
+    ///
+    /// # Panics
+    ///
+    /// When there is no scale for every filter.
+    #[must_use]
+    pub fn scaled(&self, scales: &[f32]) -> Self {
+        assert_eq!(scales.len(), self.shape.filters, "a scale per filter");
+        let form = match &self.form {
+            Form::Depthwise(filters) => Form::Depthwise(filters.scaled(scales)),
+            Form::Products { width, groups } => {
+                let mut groups = groups.clone();
+                let count = self.shape.filters / self.shape.groups;
+                for (panels, scales) in groups.iter_mut().zip(scales.chunks(count.max(1))) {
+                    let panels = panels.chunks_mut((width * self.shape.size()).max(1));
+                    for (panel, scales) in panels.zip(scales.chunks(*width)) {
+                        for row in panel.chunks_exact_mut(*width) {
+                            row.iter_mut().zip(scales).for_each(|(weight, scale)| *weight *= scale);
+                        }
+                    }
                 }
+                Form::Products { width: *width, groups }
+            }
+        };
+        Self { shape: self.shape, form }
+    }
+
+    /// What was packed.
+    pub fn shape(&self) -> FilterShape {
+        self.shape
+    }
+
+    /// Slides the filters over images, and finishes: `[batch, height, width, filters]`, as high and wide as there are
+    /// [windows](Sliding::windows). The residual has that shape as well.
+    ///
+    /// # Panics
+    ///
+    /// When the images or what finishes do not fit the filters.
+    pub fn slide(&self, images: Images<'_>, sliding: &Sliding, finish: &Finish<'_>) -> Vec<f32> {
+        let FilterShape { filters, channels, kernel, groups } = self.shape;
+        assert_eq!(images.channels, channels * groups, "images of {} channels", channels * groups);
+        assert!(sliding.stride.iter().all(|&stride| stride > 0), "steps between windows");
+        let windows = sliding.windows(images.size, kernel);
+        let length = images.batch * windows[0] * windows[1] * filters;
+        assert!(finish.bias.is_none_or(|bias| bias.len() == filters), "a bias per filter");
+        assert!(finish.residual.is_none_or(|residual| residual.len() == length), "a residual per result");
+        let mut result = Vec::with_capacity(length);
+        let target = Target { start: result.as_mut_ptr(), stride: filters, columns: filters };
+        match &self.form {
+            _ if length == 0 => {}
+            Form::Depthwise(depthwise) => {
+                depthwise.slide(
+                    &images.arranged(1, sliding.padding),
+                    images.batch,
+                    windows,
+                    sliding,
+                    finish,
+                    target,
+                );
+            }
+            Form::Products { width, groups } => {
+                let arranged = images.arranged(groups.len(), sliding.padding);
+                let count = filters / groups.len();
+                let jobs = groups.iter().enumerate().map(|(group, panels)| {
+                    let first = group * count;
+                    GroupJob {
+                        source: Windows::new(&arranged, (group, images.batch), windows, kernel, sliding),
+                        panels,
+                        width: *width,
+                        // SAFETY: the group's columns lie inside the rows of the result.
+                        target: Target {
+                            start: unsafe { target.start.add(first) },
+                            columns: count,
+                            ..target
+                        },
+                        finish: Finish {
+                            bias: finish.bias.map(|bias| &bias[first..first + count]),
+                            residual: finish.residual.map(|residual| &residual[first..]),
+                            ..*finish
+                        },
+                    }
+                });
+                run(&jobs.collect::<Vec<GroupJob<'_>>>(), images.batch * windows[0] * windows[1]);
             }
         }
-        windows
+        // SAFETY: both have written every number.
+        unsafe { result.set_len(length) };
+        result
+    }
+}
+
+/// Lays the filters of a group beside each other, their numbers in the order of a window with channels last.
+fn panels_of_group(
+    weight: impl Fn(usize) -> f32 + Sync,
+    shape: FilterShape,
+    group: usize,
+    width: usize,
+) -> Numbers<f32> {
+    let (size, area) = (shape.size(), shape.kernel[0] * shape.kernel[1]);
+    let count = shape.filters / shape.groups;
+    let mut panels = Numbers::zeros(count.div_ceil(width) * width * size);
+    panels.par_chunks_mut((width * size).max(1)).enumerate().for_each(|(number, panel)| {
+        for (column, filter) in (number * width..count.min((number + 1) * width)).enumerate() {
+            let start = (group * count + filter) * size;
+            for at in 0..size {
+                let (channel, pixel) = (at / area, at % area);
+                panel[(pixel * shape.channels + channel) * width + column] = weight(start + at);
+            }
+        }
+    });
+    panels
+}
+
+/// The product of a group's windows and filters.
+struct GroupJob<'a> {
+    source: Windows<'a>,
+    panels: &'a [f32],
+    /// Filters of a panel.
+    width: usize,
+    target: Target,
+    finish: Finish<'a>,
+}
+
+impl Whole for GroupJob<'_> {
+    fn panels(&self) -> usize {
+        self.target.columns.div_ceil(self.width)
+    }
+
+    fn work(&self) -> usize {
+        self.source.depth() * self.target.columns
+    }
+
+    fn part(&self, rows: (usize, usize), panel_range: (usize, usize)) {
+        dispatch(Product {
+            source: self.source,
+            panels: self.panels,
+            panel_stride: self.source.depth() * self.width,
+            row_stride: self.width,
+            target: self.target,
+            finish: self.finish,
+            rows,
+            panel_range,
+        });
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use half::bf16;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Activation;
     use crate::tests::numbers;
 
-    fn by_loops(images: &[f32], filters: &[f32], bias: &[f32], shape: ConvolutionShape) -> Vec<f64> {
-        let [height, width] = shape.output();
-        let (channels, count) = (shape.channels / shape.groups, shape.filters / shape.groups);
+    /// `[batch, height, width, filters]` in f64, of images with channels first.
+    fn by_loops(images: &Images<'_>, weights: &[f32], shape: FilterShape, sliding: &Sliding) -> Vec<f64> {
+        let FilterShape { filters, channels, kernel, groups } = shape;
+        let [height, width] = sliding.windows(images.size, kernel);
         let mut result = Vec::new();
-        for at in 0..shape.batch * shape.filters * height * width {
-            let (y, x) = (at / width % height, at % width);
-            let (image, filter) = (at / width / height / shape.filters, at / width / height % shape.filters);
-            let mut sum = f64::from(bias[filter]);
-            for window in 0..channels * shape.kernel[0] * shape.kernel[1] {
-                let (down, right) = (window / shape.kernel[1] % shape.kernel[0], window % shape.kernel[1]);
-                let channel = filter / count * channels + window / shape.kernel[1] / shape.kernel[0];
-                let y = (y * shape.stride[0] + down * shape.dilation[0]) as isize - shape.padding[0] as isize;
+        for at in 0..images.batch * height * width * filters {
+            let (filter, x, y) = (at % filters, at / filters % width, at / filters / width % height);
+            let image = at / filters / width / height;
+            let mut sum = 0.0;
+            for number in 0..shape.size() {
+                let (down, right) = (number / kernel[1] % kernel[0], number % kernel[1]);
+                let channel = filter / (filters / groups) * channels + number / kernel[1] / kernel[0];
+                let y = (y * sliding.stride[0] + down * sliding.dilation[0]).wrapping_sub(sliding.padding[0]);
                 let x =
-                    (x * shape.stride[1] + right * shape.dilation[1]) as isize - shape.padding[1] as isize;
-                if (0..shape.image[0] as isize).contains(&y) && (0..shape.image[1] as isize).contains(&x) {
-                    let plane = (image * shape.channels + channel) * shape.image[0];
-                    let pixel = images[(plane + y as usize) * shape.image[1] + x as usize];
-                    let size = channels * shape.kernel[0] * shape.kernel[1];
-                    sum += f64::from(pixel) * f64::from(filters[filter * size + window]);
+                    (x * sliding.stride[1] + right * sliding.dilation[1]).wrapping_sub(sliding.padding[1]);
+                if y < images.size[0] && x < images.size[1] {
+                    let plane = (image * images.channels + channel) * images.size[0];
+                    let pixel = images.values[(plane + y) * images.size[1] + x];
+                    sum += f64::from(pixel) * f64::from(weights[filter * shape.size() + number]);
                 }
             }
             result.push(sum);
         }
         result
+    }
+
+    /// Filters in every type, over images in both layouts, with all that finishes and without.
+    fn check(batch: usize, size: [usize; 2], shape: FilterShape, sliding: Sliding) {
+        let channels = shape.channels * shape.groups;
+        let values = numbers(batch * channels * size[0] * size[1], 1);
+        let images = Images::channels_first(&values, batch, channels, size);
+        let turned = images.arranged(1, [0; 4]).values.into_owned();
+        let layouts = [images, Images::channels_last(&turned, batch, channels, size)];
+        let brain: Vec<bf16> =
+            numbers(shape.filters * shape.size(), 2).iter().map(|&weight| bf16::from_f32(weight)).collect();
+        let weights: Vec<f32> = brain.iter().map(|weight| weight.to_f32()).collect();
+        let packed = [PackedFilters::new(&weights, shape), PackedFilters::new(&brain, shape)];
+        let sums = by_loops(&images, &weights, shape, &sliding);
+        let (bias, residual) = (numbers(shape.filters, 3), numbers(sums.len(), 4));
+        let finish = Finish {
+            bias: Some(&bias),
+            activation: Some(Activation::Tanh),
+            residual: Some(&residual),
+            activation_of_sum: Some(Activation::Relu),
+        };
+        for (images, packed) in
+            layouts.iter().flat_map(|images| packed.iter().map(move |packed| (images, packed)))
+        {
+            let plain = packed.slide(*images, &sliding, &Finish::default());
+            let finished = packed.slide(*images, &sliding, &finish);
+            assert_eq!((plain.len(), finished.len()), (sums.len(), sums.len()));
+            for (at, &sum) in sums.iter().enumerate() {
+                let activated = (sum + f64::from(bias[at % shape.filters])).tanh();
+                let expected = (activated + f64::from(residual[at])).max(0.0);
+                assert!((f64::from(plain[at]) - sum).abs() < 1e-4, "{} is not {sum}", plain[at]);
+                assert!(
+                    (f64::from(finished[at]) - expected).abs() < 1e-4,
+                    "{} is not {expected}",
+                    finished[at]
+                );
+            }
+        }
     }
 
     proptest! {
@@ -216,23 +322,68 @@ mod tests {
             groups in 1_usize..3,
             channels in 1_usize..4,
             filters in 1_usize..5,
-            image in [1_usize..12, 1_usize..12],
+            size in [1_usize..12, 1_usize..12],
             kernel in [1_usize..4, 1_usize..4],
             stride in [1_usize..3, 1_usize..3],
             dilation in [1_usize..3, 1_usize..3],
             padding in [0_usize..3, 0_usize..3, 0_usize..3, 0_usize..3],
         ) {
-            let (channels, filters) = (channels * groups, filters * groups);
-            let shape = ConvolutionShape { batch, channels, image, filters, kernel, stride, dilation, padding, groups };
-            let images = numbers(batch * channels * image[0] * image[1], 1);
-            let weights = numbers(filters * channels / groups * kernel[0] * kernel[1], 2);
-            let bias = numbers(filters, 3);
-            let answers = convolve(&images, &weights, Some(&bias), shape);
-            let expected = by_loops(&images, &weights, &bias, shape);
-            prop_assert_eq!(answers.len(), expected.len());
-            for (answer, expected) in answers.iter().zip(expected) {
-                prop_assert!((f64::from(*answer) - expected).abs() < 1e-5);
+            let shape = FilterShape { filters: filters * groups, channels, kernel, groups };
+            check(batch, size, shape, Sliding { stride, dilation, padding });
+        }
+
+        #[test]
+        fn depthwise_convolutions_equal_f64(
+            batch in 1_usize..3,
+            channels in 2_usize..70,
+            size in [1_usize..12, 1_usize..20],
+            kernel in [1_usize..5, 1_usize..5],
+            stride in [1_usize..3, 1_usize..3],
+            dilation in [1_usize..3, 1_usize..3],
+            padding in [0_usize..3, 0_usize..3, 0_usize..3, 0_usize..3],
+        ) {
+            let shape = FilterShape { filters: channels, channels: 1, kernel, groups: channels };
+            check(batch, size, shape, Sliding { stride, dilation, padding });
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "it takes minutes")]
+    fn large_convolutions_go_through_every_loop() {
+        // More windows than a block, runs longer than a step, several runs in a step, parts for several threads.
+        let padding = [1; 4];
+        let shape = FilterShape { filters: 40, channels: 100, kernel: [3, 3], groups: 1 };
+        check(1, [14, 13], shape, Sliding { padding, ..Sliding::default() });
+        check(1, [14, 13], shape, Sliding { padding, dilation: [2, 2], ..Sliding::default() });
+        let shape = FilterShape { filters: 33, channels: 3, kernel: [7, 7], groups: 1 };
+        check(2, [30, 29], shape, Sliding { stride: [2, 2], padding: [3; 4], ..Sliding::default() });
+        let shape = FilterShape { filters: 48, channels: 12, kernel: [1, 65], groups: 4 };
+        check(1, [1, 90], shape, Sliding { padding: [0, 32, 0, 31], ..Sliding::default() });
+    }
+
+    #[test]
+    fn scaled_filters_give_scaled_results() {
+        for (channels, groups) in [(3, 2), (1, 20)] {
+            let shape = FilterShape { filters: 20, channels, kernel: [2, 2], groups };
+            let (weights, scales) = (numbers(80 * channels, 1), numbers(20, 2));
+            let values = numbers(9 * channels * groups, 3);
+            let images = Images::channels_last(&values, 1, channels * groups, [3, 3]);
+            let packed = PackedFilters::new(&weights, shape);
+            let plain = packed.slide(images, &Sliding::default(), &Finish::default());
+            let scaled = packed.scaled(&scales).slide(images, &Sliding::default(), &Finish::default());
+            for (at, scaled) in scaled.iter().enumerate() {
+                assert!((scaled - plain[at] * scales[at % 20]).abs() < 1e-5);
             }
         }
+    }
+
+    #[test]
+    fn nothing_in_nothing_out() {
+        let shape = FilterShape { filters: 2, channels: 1, kernel: [3, 3], groups: 1 };
+        let filters = PackedFilters::new(&[1.0; 18], shape);
+        let small = Images::channels_first(&[1.0; 4], 1, 1, [2, 2]);
+        assert!(filters.slide(small, &Sliding::default(), &Finish::default()).is_empty());
+        let none = Images::channels_first(&[], 0, 1, [9, 9]);
+        assert!(filters.slide(none, &Sliding::default(), &Finish::default()).is_empty());
     }
 }

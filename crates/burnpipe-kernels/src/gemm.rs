@@ -1,4 +1,4 @@
-//! Matrix products: the loop over tiles, and the kernel of one tile.
+//! Matrix products: cutting them into parts for threads, and parts into [tiles](crate::tile).
 //!
 //! The result is cut into tiles of some rows by one panel of columns, each small enough to be summed in
 //! registers. The order of the loops (after Goto and van de Geijn, *Anatomy of High-Performance Matrix
@@ -8,18 +8,23 @@
 use std::marker::PhantomData;
 
 use rayon::prelude::*;
-use rten_simd::ops::{BitOps, Extend, IntOps, NumOps};
-use rten_simd::{Isa, Simd, SimdOp};
+use rten_simd::ops::{BitOps, NumOps};
+use rten_simd::{Isa, SimdOp};
 
 use crate::Activation;
 use crate::isa::{apart, dispatch};
 use crate::packed::{PackedMatrix, Panels, VECTORS};
+use crate::tile::{Rows, Source, Step, Tile, Weight, as_bf16, as_f16, tile_rows};
 
 /// Inputs that are multiplied before going on to the next tile: a panel's part of 32 kB.
 const DEPTH: usize = 256;
 
 /// Rows in a block: `ROWS * DEPTH` numbers are an eighth of a megabyte.
-const ROWS: usize = 144;
+pub(crate) const ROWS: usize = 144;
+
+/// [`DEPTH`] and [`ROWS`] where vectors have eight numbers. A panel's part of 48 kB lies in the second cache, but
+/// most products then write every result once instead of three times: 93 GFLOP/s of 103 (AMD Milan), not 88.
+const DEPTH_AND_ROWS_OF_8: (usize, usize) = (768, 72);
 
 /// Products below this many multiplications are not worth a second thread.
 const SERIAL: usize = 1 << 17;
@@ -41,8 +46,10 @@ pub struct Finish<'a> {
     pub bias: Option<&'a [f32]>,
     /// Applied after the bias.
     pub activation: Option<Activation>,
-    /// Added last: `[rows, outputs]`.
+    /// Added after the activation: `[rows, outputs]`.
     pub residual: Option<&'a [f32]>,
+    /// Applied last, to the sum.
+    pub activation_of_sum: Option<Activation>,
 }
 
 impl PackedMatrix {
@@ -83,7 +90,7 @@ pub fn multiply_each<const N: usize>(
         Vec::with_capacity(count * outputs)
     });
     let mut jobs = weights.iter().zip(&mut results).map(|((weight, finish), result)| Job {
-        source: Source {
+        source: Rows {
             start: rows.as_ptr(),
             stride: weight.inputs(),
             count,
@@ -104,30 +111,34 @@ pub fn multiply_each<const N: usize>(
     results
 }
 
-fn as_bf16(bits: &[u16]) -> &[Brain] {
-    // SAFETY: `Brain` is a transparent wrapper of `u16`.
-    unsafe { std::slice::from_raw_parts(bits.as_ptr().cast(), bits.len()) }
+/// A whole product, to be cut into parts.
+pub(crate) trait Whole: Sync {
+    fn panels(&self) -> usize;
+
+    /// Multiplications of a row.
+    fn work(&self) -> usize;
+
+    /// Computes some rows of some panels, each from one to another.
+    fn part(&self, rows: (usize, usize), panels: (usize, usize));
 }
 
-fn as_f16(bits: &[u16]) -> &[Half] {
-    // SAFETY: `Half` is a transparent wrapper of `u16`.
-    unsafe { std::slice::from_raw_parts(bits.as_ptr().cast(), bits.len()) }
-}
-
-/// A whole product.
+/// The product of rows and a weight.
 struct Job<'a> {
-    source: Source<'a>,
+    source: Rows<'a>,
     weight: &'a PackedMatrix,
     target: Target,
     finish: Finish<'a>,
 }
 
-impl Job<'_> {
+impl Whole for Job<'_> {
     fn panels(&self) -> usize {
         self.weight.outputs().div_ceil(self.weight.width)
     }
 
-    /// Computes some rows of some panels.
+    fn work(&self) -> usize {
+        self.source.depth * self.weight.outputs()
+    }
+
     fn part(&self, rows: (usize, usize), panels: (usize, usize)) {
         match &self.weight.panels {
             Panels::F32(numbers) => self.part_of(numbers, rows, panels),
@@ -135,7 +146,9 @@ impl Job<'_> {
             Panels::F16(bits) => self.part_of(as_f16(bits), rows, panels),
         }
     }
+}
 
+impl Job<'_> {
     fn part_of<W: Weight>(&self, panels: &[W], rows: (usize, usize), panel_range: (usize, usize)) {
         dispatch(Product {
             source: self.source,
@@ -150,16 +163,17 @@ impl Job<'_> {
     }
 }
 
-/// Computes products, cut into parts for the threads.
-fn run(jobs: &[Job<'_>], count: usize) {
+/// Computes products of as many rows each, cut into parts for the threads.
+pub(crate) fn run(jobs: &[impl Whole], count: usize) {
     let threads = rayon::current_num_threads();
-    let work: usize = jobs.iter().map(|job| count * job.source.depth * job.weight.outputs()).sum();
+    let work: usize = jobs.iter().map(|job| count * job.work()).sum();
     if threads == 1 || work <= SERIAL {
         return jobs.iter().for_each(|job| job.part((0, count), (0, job.panels())));
     }
     let row_parts = count.div_ceil(ROWS);
     let least = (PARTS * threads).div_ceil(row_parts * jobs.len());
-    let column_parts = least.max(work / PART / (row_parts * jobs.len()));
+    let most = jobs.iter().map(Whole::panels).max().unwrap_or(1);
+    let column_parts = least.max(work / PART / (row_parts * jobs.len())).min(most);
     let parts = row_parts * column_parts;
     (0..jobs.len() * parts).into_par_iter().for_each(|index| {
         let (job, part) = (&jobs[index / parts], index % parts);
@@ -169,23 +183,6 @@ fn run(jobs: &[Job<'_>], count: usize) {
         job.part(range(row, row_parts, count), range(column, column_parts, job.panels()));
     });
 }
-
-/// The left-hand side: rows of numbers.
-#[derive(Clone, Copy)]
-pub(crate) struct Source<'a> {
-    pub(crate) start: *const f32,
-    /// Numbers from one row to the next.
-    pub(crate) stride: usize,
-    pub(crate) count: usize,
-    /// Numbers of a row that are multiplied.
-    pub(crate) depth: usize,
-    pub(crate) life: PhantomData<&'a [f32]>,
-}
-
-// SAFETY: it stands for a shared slice.
-unsafe impl Send for Source<'_> {}
-// SAFETY: as above.
-unsafe impl Sync for Source<'_> {}
 
 /// Where the result goes.
 #[derive(Clone, Copy)]
@@ -202,64 +199,16 @@ unsafe impl Send for Target {}
 // SAFETY: as above.
 unsafe impl Sync for Target {}
 
-/// A number that weights are stored as.
-pub(crate) trait Weight: Copy + Send + Sync {
-    /// The next [`VECTORS`] vectors, in f32.
-    ///
-    /// # Safety
-    ///
-    /// A panel's width of numbers can be read from `at`.
-    unsafe fn load<I: Isa>(isa: I, at: *const Self) -> [I::F32; VECTORS];
-}
-
-impl Weight for f32 {
-    #[inline(always)]
-    unsafe fn load<I: Isa>(isa: I, at: *const Self) -> [I::F32; VECTORS] {
-        let ops = isa.f32();
-        // SAFETY: the caller's promise.
-        std::array::from_fn(|vector| unsafe { ops.load_ptr(at.add(vector * ops.len())) })
-    }
-}
-
-/// bfloat16: the upper half of an f32. Panels hold them in [`pairs`](crate::packed::pairs), each an f32 in size.
-#[derive(Clone, Copy)]
-#[repr(transparent)]
-pub(crate) struct Brain(u16);
-
-impl Weight for Brain {
-    #[inline(always)]
-    unsafe fn load<I: Isa>(isa: I, at: *const Self) -> [I::F32; VECTORS] {
-        let ops = isa.i32();
-        // SAFETY: the caller's promise; a panel is as wide as one vector of 16-bit numbers.
-        let pairs = unsafe { isa.i16().load_ptr(at.cast()) }.reinterpret_cast::<I::I32>();
-        let upper = ops.and(pairs, ops.splat(!0 << 16));
-        [ops.shift_left::<16>(pairs).reinterpret_cast(), upper.reinterpret_cast()]
-    }
-}
-
-/// float16.
-#[derive(Clone, Copy)]
-#[repr(transparent)]
-pub(crate) struct Half(u16);
-
-impl Weight for Half {
-    #[inline(always)]
-    unsafe fn load<I: Isa>(isa: I, at: *const Self) -> [I::F32; VECTORS] {
-        // SAFETY: the caller's promise; rten's `f16` is a transparent wrapper of the bits.
-        let halves = unsafe { isa.f16().load_ptr(at.cast()) };
-        [isa.f16().extend_low(halves), isa.f16().extend_high(halves)]
-    }
-}
-
 /// A part of a product, for one thread.
-pub(crate) struct Product<'a, W> {
-    pub(crate) source: Source<'a>,
+pub(crate) struct Product<'a, W, S> {
+    pub(crate) source: S,
     pub(crate) panels: &'a [W],
     /// Numbers from one panel to the next.
     pub(crate) panel_stride: usize,
     /// Numbers from one input of a panel to the next.
     pub(crate) row_stride: usize,
     pub(crate) target: Target,
+    /// Its residual lies as the target does.
     pub(crate) finish: Finish<'a>,
     /// The rows of the part: from, to.
     pub(crate) rows: (usize, usize),
@@ -267,39 +216,42 @@ pub(crate) struct Product<'a, W> {
     pub(crate) panel_range: (usize, usize),
 }
 
-impl<W: Weight> SimdOp for Product<'_, W> {
+impl<W: Weight, S: Source> SimdOp for Product<'_, W, S> {
     type Output = ();
 
     #[inline(always)]
     fn eval<I: Isa>(self, isa: I) {
-        for start in (self.rows.0..self.rows.1).step_by(ROWS) {
-            self.block(isa, start, self.rows.1.min(start + ROWS));
+        let (_, rows) = block_size(isa);
+        for start in (self.rows.0..self.rows.1).step_by(rows) {
+            self.block(isa, start, self.rows.1.min(start + rows));
         }
     }
 }
 
-/// Rows of a tile, so that it and what it reads fill the registers.
+/// Inputs that are multiplied at a time, and rows of a block.
 #[inline(always)]
-fn tile_rows<I: Isa>(isa: I) -> usize {
-    if isa.f32().len() >= 16 || cfg!(target_arch = "aarch64") { 12 } else { 6 }
+fn block_size<I: Isa>(isa: I) -> (usize, usize) {
+    if isa.f32().len() == 8 { DEPTH_AND_ROWS_OF_8 } else { (DEPTH, ROWS) }
 }
 
-impl<W: Weight> Product<'_, W> {
+impl<W: Weight, S: Source> Product<'_, W, S> {
     /// All panels of a block of rows.
     #[inline(always)]
     fn block<I: Isa>(&self, isa: I, from: usize, to: usize) {
+        let block = self.source.block(from, to);
         let tiles = (to - from).div_ceil(tile_rows(isa));
         // A panel that only one tile reads need not stay in the cache.
-        let step = if tiles == 1 { self.source.depth.max(1) } else { DEPTH };
+        let most = if tiles == 1 { usize::MAX } else { block_size(isa).0 };
         for panel in self.panel_range.0..self.panel_range.1 {
             let mut first = 0;
             loop {
-                let depth = step.min(self.source.depth - first);
-                let last = first + depth == self.source.depth;
+                let step = self.source.step(first, most);
+                let last = first + step.depth() == self.source.depth();
                 for tile in 0..tiles {
                     let range = |at: usize| from + at * (to - from) / tiles;
                     let (start, end) = (range(tile), range(tile + 1));
-                    self.tile(isa, panel, (start, end - start), (first, depth), (tile, tiles));
+                    let rows = (start - from, start, end - start);
+                    self.tile(isa, panel, &block, rows, (first, step), (tile, tiles));
                     if last {
                         self.finish(isa, panel, start, end);
                     }
@@ -307,7 +259,7 @@ impl<W: Weight> Product<'_, W> {
                 if last {
                     break;
                 }
-                first += depth;
+                first += step.depth();
             }
         }
     }
@@ -318,21 +270,21 @@ impl<W: Weight> Product<'_, W> {
         &self,
         isa: I,
         panel: usize,
-        rows: (usize, usize),
-        depth: (usize, usize),
+        block: &S::Block,
+        (row, start, count): (usize, usize, usize),
+        (first, step): (usize, Step),
         (tile, tiles): (usize, usize),
     ) {
-        let (start, count) = rows;
-        let (first, depth) = depth;
+        let depth = step.depth();
         let column = panel * VECTORS * isa.f32().len();
         let from = panel * self.panel_stride + first * self.row_stride;
         let width = VECTORS * isa.f32().len();
         // The last input needs no whole row after it, only a panel's width.
         assert!(depth == 0 || self.panels.len() >= from + (depth - 1) * self.row_stride + width);
-        assert!(start + count <= self.source.count && first + depth <= self.source.depth);
+        assert!(start + count <= self.source.count() && first + depth <= self.source.depth());
         // The weights that come next follow these in memory. Of several tiles all but the first read what is
         // near, and far memory would idle: the last ones ask for the next tiles' weights, each for its share.
-        let packed = self.panel_stride == self.source.depth * self.row_stride;
+        let packed = self.panel_stride == self.source.depth() * self.row_stride;
         let (ahead, ahead_step) = match tiles {
             // One tile alone reads on and on, which processors foresee.
             1 => (0, 0),
@@ -345,19 +297,19 @@ impl<W: Weight> Product<'_, W> {
             }
         };
         let tile = Tile {
-            ahead: self.panels.as_ptr().wrapping_add(from + ahead),
-            ahead_step,
-            // SAFETY: row `start`, input `first` lies inside the source, as was just checked.
-            rows: unsafe { self.source.start.add(start * self.source.stride + first) },
-            row_stride: self.source.stride,
+            source: self.source,
+            block,
+            row,
+            step,
             panel: self.panels.as_ptr().wrapping_add(from),
             panel_stride: self.row_stride,
-            depth,
             // SAFETY: row `start` and the panel's first column lie inside the target.
             target: unsafe { self.target.start.add(start * self.target.stride + column) },
             target_stride: self.target.stride,
             columns: width.min(self.target.columns - column),
             add: first > 0,
+            ahead: self.panels.as_ptr().wrapping_add(from + ahead),
+            ahead_step,
         };
         macro_rules! by_rows {
             ($($rows:literal)*) => {
@@ -376,150 +328,100 @@ impl<W: Weight> Product<'_, W> {
         by_rows!(1 2 3 4 5 6 7 8 9 10 11 12);
     }
 
-    /// Bias, activation and residual, while the tile is in the cache.
+    /// Bias, activations and residual, while the tile is in the cache.
     #[inline(always)]
     fn finish<I: Isa>(&self, isa: I, panel: usize, from: usize, to: usize) {
-        let Finish { bias, activation, residual } = self.finish;
-        if bias.is_none() && activation.is_none() && residual.is_none() {
+        if self.finish.is_empty() {
             return;
         }
+        let width = VECTORS * isa.f32().len();
+        let columns = (panel * width, self.target.columns.min((panel + 1) * width));
+        // SAFETY: rows and columns lie inside the target, were written by `tile` and belong to this part.
+        unsafe { self.finish.apply(self.target, (from, to), columns) };
+    }
+}
+
+impl Finish<'_> {
+    /// Whether there is nothing to do.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { bias, activation, residual, activation_of_sum } = self;
+        bias.is_none() && activation.is_none() && residual.is_none() && activation_of_sum.is_none()
+    }
+
+    /// Finishes some rows and columns of a target, each from one to another. The residual lies as the target does.
+    ///
+    /// # Safety
+    ///
+    /// They are there, initialised, and nobody else's.
+    pub(crate) unsafe fn apply(&self, target: Target, rows: (usize, usize), columns: (usize, usize)) {
+        let Self { bias, activation, residual, activation_of_sum } = *self;
+        let pass = |bias, residual, activation| {
+            dispatch(FinishPass { target, rows, columns, bias, residual, activation });
+        };
+        if activation.is_none() {
+            return pass(bias, residual, activation_of_sum);
+        }
+        pass(bias, None, activation);
+        if residual.is_some() || activation_of_sum.is_some() {
+            pass(None, residual, activation_of_sum);
+        }
+    }
+}
+
+/// Adds a bias and a residual to a tile, and applies an activation to the sums: what is done to all products, whatever
+/// they are of, and therefore compiled once.
+struct FinishPass<'a> {
+    target: Target,
+    rows: (usize, usize),
+    columns: (usize, usize),
+    bias: Option<&'a [f32]>,
+    residual: Option<&'a [f32]>,
+    activation: Option<Activation>,
+}
+
+impl SimdOp for FinishPass<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
         let ops = isa.f32();
-        let width = VECTORS * ops.len();
-        let (start, end) = (panel * width, self.target.columns.min((panel + 1) * width));
-        for row in from..to {
-            for column in (start..end).step_by(ops.len()) {
-                let count = ops.len().min(end - column);
-                // SAFETY: `count` columns from here lie inside the target, were written by `tile` and
-                // belong to this part.
-                let values = unsafe {
-                    let at = self.target.start.add(row * self.target.stride + column);
-                    std::slice::from_raw_parts_mut(at, count)
-                };
-                let (mut x, mask) = ops.load_pad(values);
+        let (start, end) = self.columns;
+        for column in (start..end).step_by(ops.len()) {
+            let count = ops.len().min(end - column);
+            let bias = self.bias.map(
+                #[inline(always)]
+                |bias| load_some(isa, &bias[column..], count),
+            );
+            for row in self.rows.0..self.rows.1 {
+                let at = row * self.target.stride + column;
+                // SAFETY: the promise of whoever made the pass.
+                let values = unsafe { std::slice::from_raw_parts_mut(self.target.start.add(at), count) };
+                let mut x = load_some(isa, values, count);
                 if let Some(bias) = bias {
-                    x = ops.add(x, ops.load_pad(&bias[column..end]).0);
+                    x = ops.add(x, bias);
                 }
-                if let Some(activation) = activation {
+                if let Some(residual) = self.residual {
+                    x = ops.add(x, load_some(isa, &residual[at..], count));
+                }
+                if let Some(activation) = self.activation {
                     x = activation.apply_simd(isa, x);
                 }
-                if let Some(residual) = residual {
-                    let at = row * self.target.columns;
-                    x = ops.add(x, ops.load_pad(&residual[at + column..at + end]).0);
+                if count == ops.len() {
+                    ops.store(x, values);
+                } else {
+                    // SAFETY: the mask lets `count` numbers through.
+                    unsafe { ops.store_ptr_mask(x, values.as_mut_ptr(), ops.first_n_mask(count)) };
                 }
-                // SAFETY: the mask lets `count` numbers through.
-                unsafe { ops.store_ptr_mask(x, values.as_mut_ptr(), mask) };
             }
         }
     }
 }
 
-/// Asks for what lies there to be brought near.
+/// A vector of the first `count` numbers, without a mask if it can be: masks are slow.
 #[inline(always)]
-fn prefetch<W>(at: *const W) {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    // SAFETY: every x86-64 has the instruction, and it does not fault wherever it points.
-    unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(at.cast());
-    }
-    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-    let _ = at;
-}
-
-/// Some rows by one panel.
-struct Tile<W> {
-    rows: *const f32,
-    row_stride: usize,
-    panel: *const W,
-    panel_stride: usize,
-    depth: usize,
-    target: *mut f32,
-    target_stride: usize,
-    /// Columns of the panel that the target has.
-    columns: usize,
-    /// Whether to add to what is there.
-    add: bool,
-    /// Weights to ask for meanwhile.
-    ahead: *const W,
-    /// How many of them for every input; 0 for none.
-    ahead_step: usize,
-}
-
-impl<W: Weight> Tile<W> {
-    /// Adds the products of one input to sums.
-    ///
-    /// # Safety
-    ///
-    /// As [`multiply`](Self::multiply); the input is one of `depth`.
-    #[inline(always)]
-    unsafe fn add_input<I: Isa, const R: usize>(
-        &self,
-        isa: I,
-        input: usize,
-        sums: &mut [[I::F32; VECTORS]; R],
-    ) {
-        let ops = isa.f32();
-        // SAFETY: the caller's promise.
-        unsafe {
-            let weights = W::load(isa, self.panel.add(input * self.panel_stride));
-            for (row, sums) in sums.iter_mut().enumerate() {
-                let x = ops.splat(*self.rows.add(row * self.row_stride + input));
-                for (sum, weight) in sums.iter_mut().zip(weights) {
-                    *sum = ops.mul_add(x, weight, *sum);
-                }
-            }
-        }
-    }
-
-    /// # Safety
-    ///
-    /// `R` rows of `depth` numbers, `depth` rows of a panel and `R` rows of `columns` numbers of the
-    /// target are there; the target's are nobody else's, and initialised if they are added to.
-    #[inline(always)]
-    unsafe fn multiply<I: Isa, const R: usize>(&self, isa: I) {
-        let ops = isa.f32();
-        let mut sums = [[ops.zero(); VECTORS]; R];
-        let mut first = 0;
-        if R <= 2 {
-            // So few sums would wait for their last multiply-adds, which take four cycles: every other input
-            // gets its own. Weights are not asked for: these are the only rows.
-            let mut others = sums;
-            first = self.depth / 2 * 2;
-            for input in (0..first).step_by(2) {
-                // SAFETY: the caller's promise.
-                unsafe {
-                    self.add_input(isa, input, &mut sums);
-                    self.add_input(isa, input + 1, &mut others);
-                }
-            }
-            for (sum, other) in sums.as_flattened_mut().iter_mut().zip(others.as_flattened()) {
-                *sum = ops.add(*sum, *other);
-            }
-        }
-        for input in first..self.depth {
-            if self.ahead_step > 0 {
-                prefetch(self.ahead.wrapping_add(input * self.ahead_step));
-            }
-            // SAFETY: the caller's promise.
-            unsafe { self.add_input(isa, input, &mut sums) };
-        }
-        for (row, sums) in sums.into_iter().enumerate() {
-            for (vector, sum) in sums.into_iter().enumerate() {
-                let column = vector * ops.len();
-                // SAFETY: the caller's promise; the mask keeps to the columns that are there.
-                unsafe {
-                    let at = self.target.add(row * self.target_stride + column);
-                    if column + ops.len() <= self.columns {
-                        let sum = if self.add { ops.add(sum, ops.load_ptr(at)) } else { sum };
-                        ops.store_ptr(sum, at);
-                    } else if column < self.columns {
-                        let mask = ops.first_n_mask(self.columns - column);
-                        let sum = if self.add { ops.add(sum, ops.load_ptr_mask(at, mask)) } else { sum };
-                        ops.store_ptr_mask(sum, at, mask);
-                    }
-                }
-            }
-        }
-    }
+fn load_some<I: Isa>(isa: I, values: &[f32], count: usize) -> I::F32 {
+    let ops = isa.f32();
+    if count == ops.len() { ops.load(values) } else { ops.load_pad(&values[..count]).0 }
 }
 
 #[cfg(test)]
@@ -540,15 +442,13 @@ mod tests {
             (weights.clone(), PackedMatrix::new(&weights, outputs, inputs)),
             (
                 brain.iter().map(|weight| weight.to_f32()).collect(),
-                PackedMatrix::from_bf16(&brain, outputs, inputs),
+                PackedMatrix::new(&brain, outputs, inputs),
             ),
-            (
-                half.iter().map(|weight| weight.to_f32()).collect(),
-                PackedMatrix::from_f16(&half, outputs, inputs),
-            ),
+            (half.iter().map(|weight| weight.to_f32()).collect(), PackedMatrix::new(&half, outputs, inputs)),
         ];
         for (weights, packed) in stored {
-            let finish = Finish { bias: Some(&bias), activation, residual: Some(&residual) };
+            let finish =
+                Finish { bias: Some(&bias), activation, residual: Some(&residual), ..Finish::default() };
             let answer = packed.multiply(&rows, &finish);
             assert_eq!(answer.len(), count * outputs);
             for (at, answer) in answer.iter().enumerate() {
@@ -583,6 +483,8 @@ mod tests {
     fn large_products_go_through_every_loop() {
         // More rows than a block, more inputs than one step, panels for several threads.
         check(2 * ROWS + 5, 2 * DEPTH + 3, 70, None);
+        let (depth, rows) = DEPTH_AND_ROWS_OF_8;
+        check(2 * rows + 5, depth + 3, 70, None);
         check(1, 2 * DEPTH + 3, 1000, Some(Activation::Relu));
     }
 

@@ -22,24 +22,35 @@ mod activation;
 mod attention;
 mod cached_attention;
 mod convolution;
+mod depthwise;
 mod distance;
 mod gemm;
+mod group_norm;
+mod images;
 mod isa;
+mod memory;
 mod norm;
 mod packed;
+mod pool;
 mod rotary;
 mod rows;
+mod tile;
+mod windows;
 
 pub use activation::Activation;
 pub use attention::{AttentionOptions, AttentionShape, Heads, HiddenKeys, ScoreBias, attention};
 pub use cached_attention::{BLOCK_TOKENS, CachedAttention, CachedText};
-pub use convolution::{ConvolutionShape, convolve};
+pub use convolution::{FilterShape, PackedFilters};
 pub use distance::DistanceScores;
 pub use gemm::{Finish, multiply_each};
+pub use group_norm::GroupNorm;
+pub use images::Images;
 pub use norm::{Norm, softmax};
-pub use packed::PackedMatrix;
+pub use packed::{PackedMatrix, Packing, PackingOrder, Stored};
+pub use pool::{max_pool, mean_of_pixels};
 pub use rotary::{RotaryPairs, rotate};
 pub use rows::{gather, mean_of_rows};
+pub use windows::Sliding;
 
 #[cfg(test)]
 mod tests {

@@ -290,7 +290,7 @@ impl Encoder for BartModel {
     /// at the same places in both, and tokens of texts in one row keep to their own text in both.
     fn forward(&self, batch: &TokenBatch) -> Result<Tensor<3>> {
         batch.check(self.config.vocab_size, None, self.config.max_position_embeddings)?;
-        let device = self.encoder.embed_positions.weight.val().device();
+        let device = self.encoder.embed_positions.device();
         let places = batch.positions().into_iter().map(|place| place + POSITION_OFFSET as i32).collect();
         let places = batch.to_device(places, &device);
         let texts = AttentionScope { texts: batch.ends(), ..AttentionScope::default() };

@@ -245,7 +245,7 @@ impl BloomModel {
 
     fn forward(&self, step: &TokenStep, cache: &mut KvCache) -> Result<Tensor<3>> {
         step.check(self.vocabulary, None)?;
-        let device = self.word_embeddings.weight.val().device();
+        let device = self.word_embeddings.device();
         let words = self.word_embeddings.forward(step.input_ids(&device));
         let alibi = alibi(&self.slopes, step.longest());
         let scope =

@@ -9,14 +9,14 @@ mod attention;
 mod config;
 mod relative_positions;
 
-use burn::module::{Module, Param};
-use burn::tensor::module::conv1d;
-use burn::tensor::ops::ConvOptions;
+use burn::module::Module;
 use burn::tensor::{Bool, Tensor};
 use burnpipe_core::Result;
+use burnpipe_nn::ops::Sliding;
 use burnpipe_nn::{
-    ActivationLayer, Architecture, BatchLayout, Embedding, Encoder, Heads, LayerNorm, Linear, LoadContext,
-    MaskedLm, Placement, QuestionAnswerer, SequenceClassifier, TokenBatch, TokenClassifier, WeightNames,
+    ActivationLayer, Architecture, BatchLayout, Conv1d, Embedding, Encoder, Heads, LayerNorm, Linear,
+    LoadContext, MaskedLm, Placement, QuestionAnswerer, SequenceClassifier, TokenBatch, TokenClassifier,
+    WeightNames,
 };
 
 use attention::DebertaV2Encoder;
@@ -362,7 +362,7 @@ impl DebertaV2Embeddings {
         // Without positions in the embeddings a text can be of any length: all far distances are the same.
         let limit = self.position_embeddings.as_ref().map_or(usize::MAX, |_| self.max_position_embeddings);
         batch.check(self.vocab_size, types, limit)?;
-        let device = self.word_embeddings.weight.val().device();
+        let device = self.word_embeddings.device();
         let mut sum = self.word_embeddings.forward(batch.input_ids(&device));
         if let Some(table) = &self.position_embeddings {
             sum = sum + table.forward(batch.to_device(batch.positions(), &device));
@@ -394,28 +394,17 @@ struct ConvLayer {
     conv: Conv1d,
     LayerNorm: LayerNorm,
     activation: ActivationLayer,
-    #[module(skip)]
-    groups: usize,
-}
-
-#[derive(Module, Debug)]
-struct Conv1d {
-    weight: Param<Tensor<3>>,
-    bias: Param<Tensor<1>>,
 }
 
 impl ConvLayer {
     fn new(settings: &DebertaSettings, convolution: Convolution, placement: &Placement) -> Self {
         let size = settings.hidden_size;
         let Convolution { kernel_size, groups, activation } = convolution;
+        let sliding = Sliding { padding: [kernel_size / 2], groups, ..Sliding::default() };
         Self {
-            conv: Conv1d {
-                weight: placement.parameter([size, size / groups, kernel_size]),
-                bias: placement.parameter([size]),
-            },
+            conv: Conv1d::new(size, size, kernel_size, true, sliding, placement),
             LayerNorm: LayerNorm::new(size, settings.epsilon, placement),
             activation: ActivationLayer::new(activation, placement),
-            groups,
         }
     }
 
@@ -425,9 +414,7 @@ impl ConvLayer {
             Some(padding) => states.mask_fill(padding.clone(), 0.0),
             None => states,
         };
-        let weight = self.conv.weight.val();
-        let options = ConvOptions::new([1], [weight.dims()[2] / 2], [1], self.groups);
-        let mixed = conv1d(embedded.swap_dims(1, 2), weight, Some(self.conv.bias.val()), options);
+        let mixed = self.conv.forward(embedded.swap_dims(1, 2));
         let mixed = self.activation.forward(hide(mixed.swap_dims(1, 2)));
         hide(self.LayerNorm.forward(states + mixed))
     }

@@ -283,7 +283,7 @@ impl Embeddings {
 
     fn forward(&self, batch: &TokenBatch) -> Result<Tensor<3>> {
         batch.check(self.config.vocab_size, None, self.config.max_position_embeddings)?;
-        let device = self.word_embeddings.weight.val().device();
+        let device = self.word_embeddings.device();
         let words = self.word_embeddings.forward(batch.input_ids(&device));
         let positions = self.position_embeddings.forward(batch.to_device(batch.positions(), &device));
         Ok(self.LayerNorm.forward(words + positions))

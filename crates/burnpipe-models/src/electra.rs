@@ -356,7 +356,7 @@ impl ElectraEmbeddings {
     fn forward(&self, batch: &TokenBatch) -> Result<Tensor<3>> {
         let config = &self.config;
         batch.check(config.vocab_size, Some(config.type_vocab_size), config.max_position_embeddings)?;
-        let device = self.word_embeddings.weight.val().device();
+        let device = self.word_embeddings.device();
         let words = self.word_embeddings.forward(batch.input_ids(&device));
         let mut sum = words + self.token_type_embeddings.forward(batch.token_type_ids(&device));
         if self.is_absolute {

@@ -309,7 +309,7 @@ impl FalconModel {
 
     fn forward(&self, step: &TokenStep, cache: &mut KvCache) -> Result<Tensor<3>> {
         step.check(self.vocabulary, None)?;
-        let device = self.word_embeddings.weight.val().device();
+        let device = self.word_embeddings.device();
         let (angles, alibi) = match &self.positions {
             Positions::Rotary(rope) => (Some(rope.angles(step, &device)), None),
             Positions::Alibi(slopes) => (None, Some(alibi_in_bf16(slopes, step.longest(), self.head_dim))),

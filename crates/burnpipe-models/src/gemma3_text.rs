@@ -185,7 +185,7 @@ impl Decoder for Gemma3TextModel {
 
     fn forward(&self, step: &TokenStep, cache: &mut KvCache) -> Result<Tensor<3>> {
         step.check(self.vocabulary, None)?;
-        let device = self.embed_tokens.weight.val().device();
+        let device = self.embed_tokens.device();
         let [global, local] = [&self.rope, &self.rope_local].map(|rope| rope.angles(step, &device));
         let embedded = self.embed_tokens.forward(step.input_ids(&device)) * self.embedding_scale;
         let layers = self.layers.iter().zip(&self.windows).enumerate();

@@ -245,7 +245,7 @@ impl GPT2Model {
 
     fn forward(&self, step: &TokenStep, cache: &mut KvCache) -> Result<Tensor<3>> {
         step.check(self.vocabulary, Some(self.positions))?;
-        let device = self.wte.weight.val().device();
+        let device = self.wte.device();
         let words = self.wte.forward(step.input_ids(&device));
         let positions = self.wpe.forward(step.to_device(step.positions(), &device));
         let blocks = self.h.iter().enumerate();

@@ -250,7 +250,7 @@ impl GPTNeoXModel {
 
     fn forward(&self, step: &TokenStep, cache: &mut KvCache) -> Result<Tensor<3>> {
         step.check(self.vocabulary, None)?;
-        let device = self.embed_in.weight.val().device();
+        let device = self.embed_in.device();
         let angles = self.rope.angles(step, &device);
         let embedded = self.embed_in.forward(step.input_ids(&device));
         let layers = self.layers.iter().enumerate();

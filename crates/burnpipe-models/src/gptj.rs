@@ -219,7 +219,7 @@ impl GPTJModel {
 
     fn forward(&self, step: &TokenStep, cache: &mut KvCache) -> Result<Tensor<3>> {
         step.check(self.vocabulary, Some(self.positions))?;
-        let device = self.wte.weight.val().device();
+        let device = self.wte.device();
         let angles = self.rope.angles(step, &device).with_pairs(RotaryPairs::Neighbours);
         let words = self.wte.forward(step.input_ids(&device));
         let blocks = self.h.iter().enumerate();

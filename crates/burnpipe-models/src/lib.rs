@@ -16,12 +16,16 @@
 #![allow(non_snake_case)]
 
 mod albert;
+mod audio_spectrogram_transformer;
 mod bart;
 mod bert;
 mod bloom;
 mod camembert;
+mod convnext;
 mod deberta;
 mod deberta_v2;
+mod deit;
+mod dinov2;
 mod distilbert;
 mod electra;
 mod falcon;
@@ -32,6 +36,7 @@ mod gpt2;
 mod gpt_neo;
 mod gpt_neox;
 mod gptj;
+mod hubert;
 mod llama;
 mod longformer;
 mod mistral;
@@ -45,11 +50,15 @@ mod phi;
 mod phi3;
 mod qwen2;
 mod qwen3;
+mod resnet;
 mod roberta;
 mod smollm3;
 mod stablelm;
 mod starcoder2;
 mod tapas;
+mod vit;
+mod wav2vec2;
+mod whisper;
 mod xlm_roberta;
 mod xlnet;
 
@@ -58,22 +67,27 @@ use burnpipe_nn::Architecture;
 /// Every architecture; alphabetic.
 pub const ARCHITECTURES: &[Architecture] = &[
     albert::ARCHITECTURE,
+    audio_spectrogram_transformer::ARCHITECTURE,
     bart::ARCHITECTURE,
     bert::ARCHITECTURE,
     bloom::ARCHITECTURE,
     camembert::ARCHITECTURE,
+    convnext::ARCHITECTURE,
     deberta::ARCHITECTURE,
     deberta_v2::ARCHITECTURE,
+    deit::ARCHITECTURE,
+    dinov2::ARCHITECTURE,
     distilbert::ARCHITECTURE,
     electra::ARCHITECTURE,
     falcon::ARCHITECTURE,
     gemma::ARCHITECTURE,
     gemma2::ARCHITECTURE,
     gemma3_text::ARCHITECTURE,
-    gpt2::ARCHITECTURE,
     gpt_neo::ARCHITECTURE,
     gpt_neox::ARCHITECTURE,
+    gpt2::ARCHITECTURE,
     gptj::ARCHITECTURE,
+    hubert::ARCHITECTURE,
     llama::ARCHITECTURE,
     longformer::ARCHITECTURE,
     mistral::ARCHITECTURE,
@@ -87,11 +101,15 @@ pub const ARCHITECTURES: &[Architecture] = &[
     phi3::ARCHITECTURE,
     qwen2::ARCHITECTURE,
     qwen3::ARCHITECTURE,
+    resnet::ARCHITECTURE,
     roberta::ARCHITECTURE,
     smollm3::ARCHITECTURE,
     stablelm::ARCHITECTURE,
     starcoder2::ARCHITECTURE,
     tapas::ARCHITECTURE,
+    vit::ARCHITECTURE,
+    wav2vec2::ARCHITECTURE,
+    whisper::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,
     xlnet::ARCHITECTURE,
 ];

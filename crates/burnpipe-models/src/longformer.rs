@@ -338,7 +338,7 @@ impl LongformerEmbeddings {
         let skipped = usize::try_from(config.pad_token_id + 1).unwrap_or(0);
         let positions = config.max_position_embeddings.saturating_sub(skipped);
         batch.check(config.vocab_size, Some(config.type_vocab_size), positions)?;
-        let device = self.word_embeddings.weight.val().device();
+        let device = self.word_embeddings.device();
         let words = self.word_embeddings.forward(batch.input_ids(&device));
         let types = self.token_type_embeddings.forward(batch.token_type_ids(&device));
         let positions = batch.to_device(positions_after(batch, config.pad_token_id), &device);

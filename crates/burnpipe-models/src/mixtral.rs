@@ -153,7 +153,7 @@ impl Decoder for MixtralModel {
 
     fn forward(&self, step: &TokenStep, cache: &mut KvCache) -> Result<Tensor<3>> {
         step.check(self.vocabulary, None)?;
-        let device = self.embed_tokens.weight.val().device();
+        let device = self.embed_tokens.device();
         let angles = self.rope.angles(step, &device);
         let mut hidden = self.embed_tokens.forward(step.input_ids(&device));
         for (index, layer) in self.layers.iter().enumerate() {

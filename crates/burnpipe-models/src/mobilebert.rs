@@ -425,7 +425,7 @@ impl MobileBertEmbeddings {
     fn forward(&self, batch: &TokenBatch) -> Result<Tensor<3>> {
         let config = &self.config;
         batch.check(config.vocab_size, Some(config.type_vocab_size), config.max_position_embeddings)?;
-        let device = self.word_embeddings.weight.val().device();
+        let device = self.word_embeddings.device();
         let mut words = self.word_embeddings.forward(batch.input_ids(&device));
         if config.trigram_input {
             words = Tensor::cat(vec![self.neighbours(batch, 1), words, self.neighbours(batch, -1)], 2);
@@ -441,7 +441,7 @@ impl MobileBertEmbeddings {
     /// The vectors of the tokens `step` further on in the same text, and zeros where its end is passed:
     /// `[rows, tokens, embedding]`.
     fn neighbours(&self, batch: &TokenBatch, step: isize) -> Tensor<3> {
-        let device = self.word_embeddings.weight.val().device();
+        let device = self.word_embeddings.device();
         let mut ids = vec![0; batch.ids().len()];
         let mut absent = vec![true; ids.len()];
         for text in batch.texts() {

@@ -324,7 +324,7 @@ impl Encoder for ModernBertModel {
         let config = &self.config;
         // Rotary positions have no end.
         batch.check(config.vocab_size, None, usize::MAX)?;
-        let device = self.embeddings.tok_embeddings.weight.val().device();
+        let device = self.embeddings.tok_embeddings.device();
         let ids = batch.input_ids(&device);
         let embedded = self.embeddings.norm.forward(self.embeddings.tok_embeddings.forward(ids));
         let positions = batch.positions();

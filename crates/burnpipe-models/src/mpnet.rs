@@ -235,7 +235,7 @@ impl MPNetEmbeddings {
         // The first position is the padding id + 1, so that as many fewer tokens have one.
         let positions = self.config.max_position_embeddings.saturating_sub(PADDING_ID as usize + 1);
         batch.check(self.config.vocab_size, None, positions)?;
-        let device = self.word_embeddings.weight.val().device();
+        let device = self.word_embeddings.device();
         let words = self.word_embeddings.forward(batch.input_ids(&device));
         let positions = batch.to_device(positions_after(batch, PADDING_ID), &device);
         Ok(self.LayerNorm.forward(words + self.position_embeddings.forward(positions)))

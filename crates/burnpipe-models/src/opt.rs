@@ -249,7 +249,7 @@ impl OPTDecoder {
 
     fn forward(&self, step: &TokenStep, cache: &mut KvCache) -> Result<Tensor<3>> {
         step.check(self.vocabulary, Some(self.positions))?;
-        let device = self.embed_tokens.weight.val().device();
+        let device = self.embed_tokens.device();
         let words = self.embed_tokens.forward(step.input_ids(&device));
         let words = projected(&self.project_in, words);
         let positions =

@@ -136,7 +136,7 @@ impl Phi3Model {
     }
 
     fn run(&self, step: &TokenStep, cache: &mut KvCache) -> Tensor<3> {
-        let device = self.embed_tokens.weight.val().device();
+        let device = self.embed_tokens.device();
         let angles = self.rope.angles(step, &device);
         let embedded = self.embed_tokens.forward(step.input_ids(&device));
         let hidden = self.layers.iter().enumerate().fold(embedded, |hidden, (index, layer)| {

@@ -142,7 +142,7 @@ impl Decoder for Starcoder2Model {
 
     fn forward(&self, step: &TokenStep, cache: &mut KvCache) -> Result<Tensor<3>> {
         step.check(self.vocabulary, None)?;
-        let device = self.embed_tokens.weight.val().device();
+        let device = self.embed_tokens.device();
         let angles = self.rope.angles(step, &device);
         let embedded = self.embed_tokens.forward(step.input_ids(&device));
         let hidden = self.layers.iter().enumerate().fold(embedded, |hidden, (index, layer)| {

@@ -359,7 +359,7 @@ impl TapasEmbeddings {
         let longest = if resets { usize::MAX } else { config.max_position_embeddings };
         batch.tokens().check(config.vocab_size, None, longest)?;
         batch.check_types(&config.type_vocab_sizes)?;
-        let device = self.word_embeddings.weight.val().device();
+        let device = self.word_embeddings.device();
         let position = |place: usize| if resets { config.last_position().min(place) } else { place } as i32;
         let positions = |row: &TableRow| match resets {
             true => places_in_cells(row).into_iter().map(position).collect(),

@@ -283,7 +283,7 @@ impl Encoder for XLNetModel {
     fn forward(&self, batch: &TokenBatch) -> Result<Tensor<3>> {
         // Positions are relative and have no end.
         batch.check(self.config.vocab_size, None, usize::MAX)?;
-        let device = self.word_embedding.weight.val().device();
+        let device = self.word_embedding.device();
         let embedded = self.word_embedding.forward(batch.input_ids(&device));
         let relations = Relations::new(&self.config, batch, &device, embedded.dtype());
         Ok(self.layer.iter().fold(embedded, |hidden, layer| layer.forward(hidden, &relations)))

@@ -255,7 +255,7 @@ impl BertSelfAttention {
 /// - result: `[batch, heads, queries, keys]`
 pub fn distance_scores(table: &Embedding, both: bool, query: &Tensor<4>, key: &Tensor<4>) -> Tensor<4> {
     let [batch, heads, tokens, size] = query.dims();
-    let [vectors, _] = table.weight.dims();
+    let vectors = table.weight.outputs();
     let distances = (0..tokens * tokens).map(|at| (at / tokens + vectors / 2 - at % tokens) as i32);
     let distances = TensorData::new(distances.collect::<Vec<i32>>(), [tokens, tokens]);
     let distances: Tensor<2, Int> = Tensor::from_data(distances, (&query.device(), DType::I32));

@@ -6,7 +6,7 @@ use burnpipe_core::{Error, ErrorKind, Result, quoted};
 use burnpipe_hub::Checkpoint;
 
 use crate::weights::{WeightNames, Weights};
-use crate::{BatchLayout, KvCache, Placement, TableBatch, TokenBatch, TokenStep};
+use crate::{BatchLayout, KvCache, Placement, SoundBatch, SourceCache, TableBatch, TokenBatch, TokenStep};
 
 /// A model without a head: token ids in, the last hidden state out.
 pub trait Encoder: Send + Sync {
@@ -23,6 +23,46 @@ pub trait Encoder: Send + Sync {
     ///
     /// When the model cannot take the batch.
     fn forward(&self, batch: &TokenBatch) -> Result<Tensor<3>>;
+}
+
+/// Scores the labels of a sound.
+pub trait AudioClassifier: Send + Sync {
+    /// How the model takes several sounds: one by one where their layout is joined, those of one shape together
+    /// elsewhere.
+    fn layout(&self) -> BatchLayout {
+        BatchLayout::Padded
+    }
+
+    /// # Shapes
+    ///
+    /// - result: logits, `[sounds, labels]`
+    ///
+    /// # Errors
+    ///
+    /// When the model cannot take sounds of this shape.
+    fn forward(&self, sounds: &SoundBatch) -> Result<Tensor<2>>;
+}
+
+/// Scores, for every step in time of a sound, the letters that may be heard there: connectionist temporal
+/// classification (CTC). A blank between letters is one of them.
+pub trait CtcModel: Send + Sync {
+    /// How the model takes several sounds: one by one where their layout is joined, those of one shape together
+    /// elsewhere.
+    fn layout(&self) -> BatchLayout {
+        BatchLayout::Padded
+    }
+
+    /// Samples of a step in time, as timestamps are computed.
+    fn inputs_to_logits_ratio(&self) -> usize;
+
+    /// # Shapes
+    ///
+    /// - result: logits, `[sounds, steps, letters]`
+    ///
+    /// # Errors
+    ///
+    /// When the model cannot take sounds of this shape.
+    fn forward(&self, sounds: &SoundBatch) -> Result<Tensor<3>>;
 }
 
 /// Scores the labels of an image.
@@ -53,10 +93,29 @@ pub trait ImageEncoder: Send + Sync {
 /// What an [`ImageEncoder`] makes of images.
 #[derive(Clone, Debug)]
 pub struct ImageEncoding {
-    /// `[images, patches, hidden]`, with the tokens that are no patches
-    pub last_hidden_state: Tensor<3>,
-    /// `[images, hidden]`, of a model with a pooler
-    pub pooler_output: Option<Tensor<2>>,
+    /// Of a transformer `[patches, hidden]`, with the tokens that are no patches; of a convolutional network
+    /// `[channels, height, width]`.
+    pub last_hidden_state: ImageNumbers,
+    /// Of a model with a pooler: `[hidden]`, or `[channels, 1, 1]`.
+    pub pooler_output: Option<ImageNumbers>,
+}
+
+/// Numbers of images, as many of each.
+#[derive(Clone, Debug)]
+pub struct ImageNumbers {
+    /// `[images, numbers]`
+    pub values: Tensor<2>,
+    /// The shape of one image's numbers.
+    pub shape: Vec<usize>,
+}
+
+impl<const D: usize> From<Tensor<D>> for ImageNumbers {
+    /// Of a tensor whose first dimension is the images.
+    fn from(tensor: Tensor<D>) -> Self {
+        let shape: [usize; D] = tensor.dims();
+        let numbers = shape[1..].iter().product();
+        Self { values: tensor.reshape([shape[0], numbers]), shape: shape[1..].to_vec() }
+    }
 }
 
 /// Scores what comes next in a text.
@@ -89,6 +148,71 @@ pub trait CausalLm: Send + Sync {
     /// - `hidden`: `[positions, hidden]`
     /// - result: logits, `[positions, vocabulary]`
     fn logits(&self, hidden: Tensor<2>) -> Tensor<2>;
+}
+
+/// Scores what comes next in a text about something that an encoder has read: the decoder's half, which is the same
+/// for texts, sounds and images.
+pub trait Seq2SeqLm: Send + Sync {
+    /// A cache without rows, for [`forward`](Self::forward).
+    fn cache(&self) -> KvCache;
+
+    /// How many tokens a text may have; `None` for as many as there is memory for.
+    fn positions(&self) -> Option<usize>;
+
+    /// How many tokens there are to choose from.
+    fn vocabulary(&self) -> usize;
+
+    /// Runs new tokens as [`CausalLm::forward`] does. `sources` are what the step's texts are about, one for each.
+    ///
+    /// # Shapes
+    ///
+    /// - result: `[1, tokens, hidden]`
+    ///
+    /// # Errors
+    ///
+    /// When the model cannot take the tokens.
+    fn forward(&self, step: &TokenStep, sources: &[&SourceCache], cache: &mut KvCache) -> Result<Tensor<3>>;
+
+    /// The scores of the tokens that could follow, by last hidden states.
+    ///
+    /// # Shapes
+    ///
+    /// - `hidden`: `[positions, hidden]`
+    /// - result: logits, `[positions, vocabulary]`
+    fn logits(&self, hidden: Tensor<2>) -> Tensor<2>;
+}
+
+/// Writes what is said in a sound.
+pub trait SpeechSeq2Seq: Seq2SeqLm {
+    /// How the model takes several sounds: one by one where their layout is joined, those of one shape together
+    /// elsewhere.
+    fn layout(&self) -> BatchLayout {
+        BatchLayout::Padded
+    }
+
+    /// Reads sounds, once for all tokens that are written about them.
+    ///
+    /// # Errors
+    ///
+    /// When the model cannot take sounds of this shape.
+    fn encode(&self, sounds: &SoundBatch) -> Result<Vec<SourceCache>>;
+
+    /// How much some heads, named by layer and place, look at each position of a sound when they read each token of
+    /// a text about it.
+    ///
+    /// # Shapes
+    ///
+    /// - result: `[heads, tokens, positions]`
+    ///
+    /// # Errors
+    ///
+    /// When there is no such head, or the model cannot take the tokens.
+    fn cross_attentions(
+        &self,
+        tokens: &[u32],
+        source: &SourceCache,
+        heads: &[(usize, usize)],
+    ) -> Result<Tensor<3>>;
 }
 
 /// Scores the labels of a whole text.
@@ -234,8 +358,12 @@ pub type Loader<H> = fn(&LoadContext<'_>) -> Result<Box<H>>;
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Heads {
+    /// Labels of a sound.
+    pub audio_classifier: Option<Loader<dyn AudioClassifier>>,
     /// What comes next in a text.
     pub causal_lm: Option<Loader<dyn CausalLm>>,
+    /// The letters that are heard at every step in time.
+    pub ctc_model: Option<Loader<dyn CtcModel>>,
     /// The model without a head.
     pub encoder: Option<Loader<dyn Encoder>>,
     /// Labels of an image.
@@ -248,6 +376,8 @@ pub struct Heads {
     pub question_answerer: Option<Loader<dyn QuestionAnswerer>>,
     /// Labels of a text.
     pub sequence_classifier: Option<Loader<dyn SequenceClassifier>>,
+    /// What is said in a sound.
+    pub speech_seq2seq: Option<Loader<dyn SpeechSeq2Seq>>,
     /// Which cells of a table answer a question.
     pub table_question_answerer: Option<Loader<dyn TableQuestionAnswerer>>,
     /// Labels of tokens.
@@ -257,13 +387,16 @@ pub struct Heads {
 impl Heads {
     /// No head at all, to start a record from.
     pub const NONE: Self = Self {
+        audio_classifier: None,
         causal_lm: None,
+        ctc_model: None,
         encoder: None,
         image_classifier: None,
         image_encoder: None,
         masked_lm: None,
         question_answerer: None,
         sequence_classifier: None,
+        speech_seq2seq: None,
         table_question_answerer: None,
         token_classifier: None,
     };
@@ -271,13 +404,16 @@ impl Heads {
     /// The names of the heads that are there.
     pub fn names(&self) -> Vec<&'static str> {
         let all = [
+            ("audio-classifier", self.audio_classifier.is_some()),
             ("causal-lm", self.causal_lm.is_some()),
+            ("ctc-model", self.ctc_model.is_some()),
             ("encoder", self.encoder.is_some()),
             ("image-classifier", self.image_classifier.is_some()),
             ("image-encoder", self.image_encoder.is_some()),
             ("masked-lm", self.masked_lm.is_some()),
             ("question-answerer", self.question_answerer.is_some()),
             ("sequence-classifier", self.sequence_classifier.is_some()),
+            ("speech-seq2seq", self.speech_seq2seq.is_some()),
             ("table-question-answerer", self.table_question_answerer.is_some()),
             ("token-classifier", self.token_classifier.is_some()),
         ];

@@ -24,7 +24,7 @@ pub struct KvCache {
 
 /// What a layer keeps of a row.
 #[derive(Clone, Debug)]
-enum Stored {
+pub(crate) enum Stored {
     Empty,
     #[cfg(feature = "flex")]
     Blocks(Vec<Arc<Block>>),
@@ -36,8 +36,8 @@ enum Stored {
 #[cfg(feature = "flex")]
 #[derive(Clone, Debug)]
 pub(crate) struct Block {
-    keys: Vec<f32>,
-    values: Vec<f32>,
+    pub(crate) keys: Vec<f32>,
+    pub(crate) values: Vec<f32>,
 }
 
 /// What the attention of a decoder's layer looks at, besides that a token sees itself and what stands before it.
@@ -293,7 +293,7 @@ fn key_bias(
 
 /// Writes the keys and values of new tokens after `past` others.
 #[cfg(feature = "flex")]
-fn append(
+pub(crate) fn append(
     blocks: &mut Vec<Arc<Block>>,
     past: usize,
     key_heads: usize,

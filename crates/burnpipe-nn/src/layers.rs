@@ -76,11 +76,12 @@ impl Linear {
 /// A table of vectors, `torch.nn.Embedding`.
 ///
 /// The table may be stored in half precision; rows are cast after they are looked up, which gives
-/// the same numbers and leaves the rest of the table untouched on disk.
+/// the same numbers and leaves the rest of the table untouched on disk. On the CPU a table that is the output layer
+/// too is looked up in that layer's packed weight.
 #[derive(Module, Debug)]
 pub struct Embedding {
     /// `[entries, size]`
-    pub weight: Param<Tensor<2>>,
+    pub weight: LinearWeight,
     #[module(skip)]
     dtype: DType,
 }
@@ -88,7 +89,12 @@ pub struct Embedding {
 impl Embedding {
     /// A table of `entries` vectors.
     pub fn new(entries: usize, size: usize, placement: &Placement) -> Self {
-        Self { weight: placement.parameter([entries, size]), dtype: placement.dtype }
+        Self { weight: LinearWeight::table(entries, size, placement), dtype: placement.dtype }
+    }
+
+    /// Where the table lies.
+    pub fn device(&self) -> Device {
+        self.weight.device()
     }
 
     /// # Shapes
@@ -96,7 +102,7 @@ impl Embedding {
     /// - `ids`: `[batch, tokens]`
     /// - result: `[batch, tokens, size]`
     pub fn forward(&self, ids: Tensor<2, Int>) -> Tensor<3> {
-        ops::embedding(self.weight.val(), ids).cast(self.dtype)
+        ops::embedding(&self.weight, ids).cast(self.dtype)
     }
 }
 
@@ -129,6 +135,37 @@ impl LayerNorm {
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let bias = self.bias.as_ref().map(Param::val);
         ops::layer_norm(x, self.weight.val(), bias, self.epsilon)
+    }
+}
+
+/// Normalisation of every channel over its length, `torch.nn.GroupNorm` with a group for each channel.
+#[derive(Module, Debug)]
+pub struct ChannelNorm {
+    /// `[channels]`
+    pub weight: Param<Tensor<1>>,
+    /// `[channels]`
+    pub bias: Param<Tensor<1>>,
+    #[module(skip)]
+    epsilon: f64,
+}
+
+impl ChannelNorm {
+    /// A norm of this many channels.
+    pub fn new(channels: usize, epsilon: f64, placement: &Placement) -> Self {
+        Self { weight: placement.parameter([channels]), bias: placement.parameter([channels]), epsilon }
+    }
+
+    /// # Shapes
+    ///
+    /// - `x`: `[batch, channels, length]`
+    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        ops::channel_norm(x, self.weight.val(), self.bias.val(), self.epsilon)
+    }
+
+    /// The layer and the activation after it.
+    pub fn forward_activated(&self, x: Tensor<3>, activation: &ActivationLayer) -> Tensor<3> {
+        let (weight, bias) = (self.weight.val(), self.bias.val());
+        ops::channel_norm_activated(x, weight, bias, self.epsilon, Some(activation))
     }
 }
 

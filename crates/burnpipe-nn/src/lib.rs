@@ -23,8 +23,10 @@
 
 mod activation;
 mod alibi;
+mod batch_norm;
 mod bert_encoder;
 mod convolution;
+mod convolution_weight;
 mod decoder_heads;
 mod head_size;
 mod heads;
@@ -34,12 +36,16 @@ mod layers;
 mod linear_weight;
 mod llama_decoder;
 pub mod ops;
+mod patch_embedding;
 mod read_back;
 mod roberta_heads;
 mod rope;
+mod sound_batch;
+mod source_cache;
 mod table_batch;
 mod token_batch;
 mod token_step;
+mod vit_attention;
 mod weights;
 
 /// Runs a model where it runs best: one that takes texts joined computes by the CPU kernels, and goes to a
@@ -58,32 +64,38 @@ pub fn run_model<R: Send>(layout: BatchLayout, run: impl FnOnce() -> R + Send) -
 
 pub use activation::{Activation, ActivationLayer};
 pub use alibi::{alibi, alibi_in_bf16, alibi_slopes};
+pub use batch_norm::BatchNorm;
 pub use bert_encoder::{
     BertEncoder, BertEncoderConfig, BertLayer, PositionEmbedding, PrunedHeads, distance_scores,
 };
 pub use convolution::{Conv1d, Conv2d};
+pub use convolution_weight::ConvolutionWeight;
 pub use decoder_heads::{
     Decoder, DecoderFamily, DecoderHeadConfig, load_causal_lm, load_encoder, load_question_answerer,
     load_sequence_classifier, load_token_classifier,
 };
 pub use head_size::{head_size, rotary_size};
 pub use heads::{
-    Architecture, CausalLm, Encoder, Heads, ImageClassifier, ImageEncoder, ImageEncoding, LoadContext,
-    Loader, MaskedLm, QuestionAnswerer, SequenceClassifier, TableLogits, TableQuestionAnswerer,
-    TokenClassifier,
+    Architecture, AudioClassifier, CausalLm, CtcModel, Encoder, Heads, ImageClassifier, ImageEncoder,
+    ImageEncoding, ImageNumbers, LoadContext, Loader, MaskedLm, QuestionAnswerer, Seq2SeqLm,
+    SequenceClassifier, SpeechSeq2Seq, TableLogits, TableQuestionAnswerer, TokenClassifier,
 };
 pub use kv_cache::{Blind, CachedScope, KvCache};
 pub use layer_types::layer_windows;
-pub use layers::{Embedding, LayerNorm, Linear, Placement, RmsNorm};
+pub use layers::{ChannelNorm, Embedding, LayerNorm, Linear, Placement, RmsNorm};
 pub use linear_weight::LinearWeight;
 pub use llama_decoder::{
     GatedMlp, LlamaAttention, LlamaAttentionConfig, LlamaDecoder, LlamaDecoderConfig, LlamaLayerConfig,
     check_heads,
 };
+pub use patch_embedding::{PatchEmbedding, Sides, check_channels, count_patches, cut_patches};
 pub use read_back::{read_back, read_back_any};
 pub use roberta_heads::{RobertaClassificationHead, RobertaLMHead};
 pub use rope::{Rope, RopeConfig, RopeScaling};
+pub use sound_batch::{SoundBatch, SoundShape};
+pub use source_cache::SourceCache;
 pub use table_batch::{TableBatch, TableRow};
 pub use token_batch::{BatchLayout, Filling, TokenBatch, TokenRow};
 pub use token_step::{StepText, TokenStep};
+pub use vit_attention::{ViTAttention, ViTAttentionConfig};
 pub use weights::{WeightNames, Weights};

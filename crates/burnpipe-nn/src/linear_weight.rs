@@ -1,4 +1,4 @@
-//! The weight of a linear layer, in the form that its device multiplies fastest.
+//! The weight of a linear layer or a table, in the form that its device multiplies fastest.
 
 use burn::module::{
     Content, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor, Param, ParamId,
@@ -7,14 +7,29 @@ use burn::tensor::{Device, Tensor};
 #[cfg(feature = "flex")]
 use burnpipe_kernels::PackedMatrix;
 #[cfg(feature = "flex")]
+use std::cell::Cell;
+#[cfg(feature = "flex")]
 use std::sync::Arc;
 
 use crate::{Placement, ops};
 
-/// A weight of `[outputs, inputs]`.
+/// The step into a [`LinearWeight`], as mappers of modules see it: a variant of an enum, of which checkpoints say
+/// nothing.
+pub(crate) const CONTAINER: &str = "Enum:LinearWeight";
+
+/// The step's name where a weight wants to be packed, and lies as `[outputs, inputs]`.
+pub(crate) const PACKED_BY_OUTPUT: &str = "PackedByOutput";
+
+/// The step's name where a weight wants to be packed, and lies as `[inputs, outputs]`.
+pub(crate) const PACKED_BY_INPUT: &str = "PackedByInput";
+
+/// The step's name where a weight stays a tensor.
+const PLAIN: &str = "Plain";
+
+/// A weight of `[outputs, inputs]`, or a table of `[entries, size]`.
 ///
-/// On the CPU it is packed as soon as it is filled, and what it was filled with is let go; clones share
-/// it. Elsewhere it stays a tensor.
+/// On the CPU a layer's is packed as it is filled; clones share it, and so does a table that is the output layer
+/// as well. Elsewhere it stays a tensor.
 #[derive(Clone, Debug)]
 pub enum LinearWeight {
     /// As the checkpoint has it.
@@ -44,10 +59,33 @@ impl LinearWeight {
         Self::Plain { parameter, transposed: true, packs: ops::packs(placement) }
     }
 
+    /// A table, whose rows are looked up. It is packed only if it is the weight of a layer as well.
+    pub fn table(entries: usize, size: usize, placement: &Placement) -> Self {
+        Self::Plain { parameter: placement.parameter([entries, size]), transposed: false, packs: false }
+    }
+
     /// A weight of numbers that are there already, for models that compute one from several of a checkpoint.
     pub fn filled(weight: Tensor<2>, placement: &Placement) -> Self {
         let parameter = Param::initialized(ParamId::new(), weight);
         Self::Plain { parameter, transposed: false, packs: ops::packs(placement) }.settled()
+    }
+
+    /// Where it lies.
+    pub fn device(&self) -> Device {
+        match self {
+            Self::Plain { parameter, .. } => parameter.val().device(),
+            #[cfg(feature = "flex")]
+            Self::Packed(_) => Device::flex(),
+        }
+    }
+
+    /// How many outputs it has, or entries.
+    pub fn outputs(&self) -> usize {
+        match self {
+            Self::Plain { parameter, transposed, .. } => parameter.lazy_shape()[usize::from(*transposed)],
+            #[cfg(feature = "flex")]
+            Self::Packed(packed) => packed.outputs(),
+        }
     }
 
     /// Packs what has just been filled, where that is faster.
@@ -72,6 +110,28 @@ impl LinearWeight {
             packed @ Self::Packed(_) => packed,
         }
     }
+}
+
+/// What a step into a weight is called.
+fn step(transposed: bool, packs: bool) -> &'static str {
+    match (packs, transposed) {
+        (true, false) => PACKED_BY_OUTPUT,
+        (true, true) => PACKED_BY_INPUT,
+        (false, _) => PLAIN,
+    }
+}
+
+#[cfg(feature = "flex")]
+thread_local! {
+    /// What a mapper has packed for the weight that it is in.
+    static PACKED: Cell<Option<Arc<PackedMatrix>>> = const { Cell::new(None) };
+}
+
+/// Gives the weight that a mapper is in its numbers, packed: Burn lets mappers give back parameters and nothing
+/// else. The parameter stays as it is.
+#[cfg(feature = "flex")]
+pub(crate) fn give_packed(packed: Arc<PackedMatrix>) {
+    PACKED.set(Some(packed));
 }
 
 /// A weight as `[outputs, inputs]`, however it lies.
@@ -110,14 +170,35 @@ impl Module for LinearWeight {
 
     fn visit<V: ModuleVisitor>(&self, visitor: &mut V) {
         match self {
-            Self::Plain { parameter, .. } => parameter.visit(visitor),
+            Self::Plain { parameter, transposed, packs } => {
+                let step = step(*transposed, *packs);
+                visitor.enter_module(step, CONTAINER);
+                parameter.visit(visitor);
+                visitor.exit_module(step, CONTAINER);
+            }
             #[cfg(feature = "flex")]
             Self::Packed(_) => {}
         }
     }
 
     fn map<M: ModuleMapper>(self, mapper: &mut M) -> Self {
-        self.map_plain(|parameter| Module::map(parameter, mapper)).settled()
+        match self {
+            Self::Plain { parameter, transposed, packs } => {
+                let step = step(transposed, packs);
+                mapper.enter_module(step, CONTAINER);
+                #[cfg(feature = "flex")]
+                PACKED.set(None);
+                let parameter = Module::map(parameter, mapper);
+                mapper.exit_module(step, CONTAINER);
+                #[cfg(feature = "flex")]
+                if let Some(packed) = PACKED.take() {
+                    return Self::Packed(packed);
+                }
+                Self::Plain { parameter, transposed, packs }.settled()
+            }
+            #[cfg(feature = "flex")]
+            packed @ Self::Packed(_) => packed,
+        }
     }
 }
 

@@ -13,12 +13,19 @@
 
 #![forbid(unsafe_code)]
 
-mod causal_model;
+mod audio_classification;
+mod automatic_speech_recognition;
 mod feature_extraction;
 mod fill_mask;
+mod generation_config;
 #[allow(dead_code)]
+mod image_classification;
+mod image_feature_extraction;
+mod image_features;
 mod media;
 mod question_answering;
+mod row_model;
+mod sound;
 mod table;
 mod table_question_answering;
 mod text_classification;
@@ -27,13 +34,25 @@ mod text_generation;
 mod token_classification;
 mod zero_shot_classification;
 
+pub use burnpipe_audio::Waveform;
+pub use burnpipe_image::Image;
+
+pub use audio_classification::{AudioClassification, AudioClassificationOptions};
+pub use automatic_speech_recognition::{
+    AutomaticSpeechRecognition, AutomaticSpeechRecognitionOptions, ReturnTimestamps, SpeechFeatures,
+    SpeechInput, SpeechRaw, Stride, TranscribedChunk, Transcription,
+};
 pub use feature_extraction::{FeatureExtraction, FeatureExtractionOptions, Features, Pooling};
 pub use fill_mask::{FillMask, FillMaskFeatures, FillMaskOptions, FillMaskRaw, FilledMask};
+pub use image_classification::{ImageClassification, ImageClassificationOptions};
+pub use image_feature_extraction::{ImageFeatureExtraction, ImageFeatureExtractionOptions};
+pub use image_features::ImageInput;
 pub use question_answering::{
     Answer, QuestionAnswering, QuestionAnsweringFeatures, QuestionAnsweringInput, QuestionAnsweringOptions,
     QuestionAnsweringRaw,
 };
-pub use table::{LoadTask, TASKS, TaskContext, TaskRecord, find};
+pub use sound::AudioInput;
+pub use table::{InputKind, LoadTask, TASKS, TaskContext, TaskRecord, find};
 pub use table_question_answering::{
     TableAnswer, TableQuestionAnswering, TableQuestionAnsweringFeatures, TableQuestionAnsweringOptions,
     TableQuestionAnsweringRaw, TableQuestions,

@@ -7,14 +7,19 @@ use burnpipe_nn::{Architecture, Heads, LoadContext};
 use serde_json::Value;
 
 use crate::{
-    FeatureExtraction, FillMask, QuestionAnswering, TableQuestionAnswering, TextClassification,
-    TextGeneration, TokenClassification, ZeroShotClassification,
+    AudioClassification, AutomaticSpeechRecognition, FeatureExtraction, FillMask, ImageClassification,
+    ImageFeatureExtraction, QuestionAnswering, TableQuestionAnswering, TextClassification, TextGeneration,
+    TokenClassification, ZeroShotClassification,
 };
 
 /// Every task; alphabetic.
 pub const TASKS: &[TaskRecord] = &[
+    TaskRecord::of::<AudioClassification>(),
+    TaskRecord::of::<AutomaticSpeechRecognition>(),
     TaskRecord::of::<FeatureExtraction>(),
     TaskRecord::of::<FillMask>(),
+    TaskRecord::of::<ImageClassification>(),
+    TaskRecord::of::<ImageFeatureExtraction>(),
     TaskRecord::of::<QuestionAnswering>(),
     TaskRecord::of::<TableQuestionAnswering>(),
     TaskRecord::of::<TextClassification>(),
@@ -34,6 +39,18 @@ pub struct TaskContext<'a> {
     pub assistant: Option<&'a TaskContext<'a>>,
 }
 
+/// What an input that is a string stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InputKind {
+    /// A text.
+    Text,
+    /// The path or the address of an image.
+    Image,
+    /// The path or the address of a sound.
+    Sound,
+}
+
 /// A task that the table can hold: implement it for a task of your own to load it by name.
 pub trait LoadTask: JsonTask + Sized {
     /// HF's id of the task.
@@ -44,6 +61,9 @@ pub trait LoadTask: JsonTask + Sized {
     const SUMMARY: &'static str;
     /// The model that is used when none is named, and its revision.
     const DEFAULT_MODEL: (&'static str, &'static str);
+
+    /// What an input that is a string stands for.
+    const INPUT: InputKind = InputKind::Text;
 
     /// Whether it can use a small model that proposes tokens.
     const TAKES_ASSISTANT: bool = false;
@@ -68,6 +88,8 @@ pub struct TaskRecord {
     pub aliases: &'static [&'static str],
     /// What it answers, in a few words.
     pub summary: &'static str,
+    /// What an input that is a string stands for.
+    pub input: InputKind,
     /// The parameters that a call takes.
     pub parameters: &'static [&'static str],
     /// Whether the answer can be read while it is made.
@@ -93,6 +115,7 @@ impl TaskRecord {
             id: T::ID,
             aliases: T::ALIASES,
             summary: T::SUMMARY,
+            input: T::INPUT,
             parameters: T::PARAMETERS,
             streams: T::STREAMS,
             takes_assistant: T::TAKES_ASSISTANT,

@@ -73,7 +73,8 @@ pub enum FunctionToApply {
 }
 
 impl FunctionToApply {
-    fn from_name(name: &str) -> Result<Self> {
+    /// By Python's name, in any case.
+    pub(crate) fn from_name(name: &str) -> Result<Self> {
         match name.to_lowercase().as_str() {
             "sigmoid" => Ok(Self::Sigmoid),
             "softmax" => Ok(Self::Softmax),
@@ -87,7 +88,8 @@ impl FunctionToApply {
         }
     }
 
-    fn apply(self, logits: Vec<f32>) -> Vec<f32> {
+    /// The scores of logits, in f32 as Python's.
+    pub(crate) fn apply(self, logits: Vec<f32>) -> Vec<f32> {
         match self {
             Self::Sigmoid => logits.into_iter().map(|logit| 1.0 / (1.0 + (-logit).exp())).collect(),
             Self::Softmax => softmax(&logits),

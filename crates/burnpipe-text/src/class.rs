@@ -43,6 +43,8 @@ pub(crate) enum Family {
     /// Byte-level BPE over `vocab.json` and `merges.txt`; `add_prefix_space` and `trim_offsets` beat
     /// what tokenizer.json says.
     Roberta,
+    /// Byte-level BPE over `vocab.json` and `merges.txt`, with marks for languages and tasks before a text.
+    Whisper,
     /// SentencePiece over `sentencepiece.bpe.model`, in fairseq's order.
     XlmRoberta,
     /// SentencePiece over `spiece.model`, with the special tokens at the end and padding at the start.
@@ -92,6 +94,7 @@ const CLASSES: &[TokenizerClass] = &[
     class("RemBertTokenizer", Family::RemBert, WITH_TYPE_IDS, &["rembert"]),
     class("RobertaTokenizer", Family::Roberta, WITHOUT_TYPE_IDS, ROBERTA_MODEL_TYPES),
     class("SqueezeBertTokenizer", Family::Bert, WITH_TYPE_IDS, &["squeezebert"]),
+    class("WhisperTokenizer", Family::Whisper, WITHOUT_TYPE_IDS, &["whisper"]),
     class("XLMRobertaTokenizer", Family::XlmRoberta, WITHOUT_TYPE_IDS, XLM_ROBERTA_MODEL_TYPES),
     class("XLNetTokenizer", Family::XLNet, WITH_TYPE_IDS, &["xlnet"]),
 ];
@@ -266,7 +269,9 @@ impl TokenizerClass {
         match self.family {
             Family::Albert | Family::BigBird | Family::FNet | Family::XLNet => &["spiece.model"],
             Family::Barthez | Family::Camembert | Family::XlmRoberta => &["sentencepiece.bpe.model"],
-            Family::Bart | Family::Deberta | Family::Mvp | Family::Roberta => &["vocab.json", "merges.txt"],
+            Family::Bart | Family::Deberta | Family::Mvp | Family::Roberta | Family::Whisper => {
+                &["vocab.json", "merges.txt"]
+            }
             Family::Bert | Family::Funnel | Family::MPNet => &["vocab.txt"],
             Family::DebertaV2 => &["spm.model"],
             Family::RemBert => &["sentencepiece.model"],

@@ -90,6 +90,9 @@ const ROBERTA: Names = &[
     ("mask_token", "<mask>"),
 ];
 
+const WHISPER: Names =
+    &[("bos_token", "<|endoftext|>"), ("eos_token", "<|endoftext|>"), ("unk_token", "<|endoftext|>")];
+
 const XLNET: Names = &[
     ("bos_token", "<s>"),
     ("eos_token", "</s>"),
@@ -130,6 +133,7 @@ fn names(family: Family, constructor: Constructor) -> Names {
         | Family::Mvp
         | Family::Roberta
         | Family::XlmRoberta => ROBERTA,
+        Family::Whisper => WHISPER,
         Family::Plain => &[],
     }
 }
@@ -184,6 +188,7 @@ fn wrapped(family: Family, constructor: Constructor, name: &str, text: &str) -> 
             AddedToken { normalized: Some(false), ..special }
         }
         (Family::Bart | Family::Roberta, _) if is_slow => plain,
+        (Family::Whisper, _) if is_slow => AddedToken { normalized: Some(false), ..special },
         (Family::BigBird, _) => plain,
         (Family::FNet, "cls_token" | "sep_token") | (Family::MPNet | Family::Mvp, _) => {
             if is_slow {

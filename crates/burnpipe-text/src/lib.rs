@@ -46,6 +46,7 @@ mod charsmap;
 mod chat_template;
 mod class;
 mod constructor;
+mod ctc;
 mod encode;
 mod encoding;
 mod files;
@@ -57,9 +58,15 @@ mod table;
 mod tokenizer;
 mod tokenizer_json;
 mod truncate;
+mod whisper;
 
 pub use chat_template::{ChatTemplate, ChatTemplateOptions, LocalTime};
+pub use ctc::{CtcOffset, CtcTokenizer};
 pub use encoding::{Encoding, TextInput};
 pub use options::{DecodeOptions, EncodeOptions, Padding, Side, Truncation};
 pub use table::{Table, TableEncoding, TableOptions, TableTokenizer};
 pub use tokenizer::Tokenizer;
+pub use whisper::{
+    CrossAttentions, Transcript, TranscriptChunk, TranscriptOptions, TranscriptTimes, WhisperOutput,
+    WhisperTokens, language_code,
+};

@@ -300,7 +300,7 @@ impl fmt::Debug for Tokenizer {
 }
 
 /// Python's `clean_up_tokenization`: takes out the spaces that splitting English text left behind.
-fn clean_up_tokenization(text: &str) -> String {
+pub(crate) fn clean_up_tokenization(text: &str) -> String {
     const REPLACEMENTS: [(&str, &str); 10] = [
         (" .", "."),
         (" ?", "?"),

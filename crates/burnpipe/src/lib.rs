@@ -23,8 +23,8 @@ mod devices;
 pub use builder::{FromPretrained, PipelineBuilder, pipeline};
 pub use burnpipe_core::{
     About, AdapterKind, Answers, AnyPipeline, AsyncPipeline, Cancellation, DType, DeviceInfo, DeviceRequest,
-    Error, ErrorKind, JsonAnswers, JsonStream, JsonTask, Label, ModelFiles, Piece, PieceStream, Pieces,
-    Pipeline, Result, RunOptions, StreamingTask, Task, Worker,
+    Error, ErrorKind, JsonAnswers, JsonStream, JsonTask, Label, Media, ModelFiles, Piece, PieceStream,
+    Pieces, Pipeline, Result, RunOptions, StreamingTask, Task, Worker,
 };
 pub use burnpipe_generate as generate;
 pub use burnpipe_hub as hub;
@@ -32,12 +32,16 @@ pub use burnpipe_hub::{Checkpoint, DownloadProgress, OpenOptions};
 pub use burnpipe_models as models;
 pub use burnpipe_nn as nn;
 pub use burnpipe_pipelines::{
-    AggregationStrategy, Answer, ChatMessage, Entity, FeatureExtraction, FeatureExtractionOptions, Features,
-    FillMask, FillMaskOptions, FilledMask, FunctionToApply, GeneratedContent, GeneratedText, LoadTask,
-    OffsetMapping, Pooling, QuestionAnswering, QuestionAnsweringInput, QuestionAnsweringOptions, Ranked,
-    Rerank, ReturnType, TableAnswer, TableQuestionAnswering, TableQuestionAnsweringOptions, TableQuestions,
-    TaskContext, TaskRecord, TextClassification, TextClassificationOptions, TextGeneration,
-    TextGenerationInput, TextGenerationOptions, TokenClassification, TokenClassificationOptions, TopK,
+    AggregationStrategy, Answer, AudioClassification, AudioClassificationOptions, AudioInput,
+    AutomaticSpeechRecognition, AutomaticSpeechRecognitionOptions, ChatMessage, Entity, FeatureExtraction,
+    FeatureExtractionOptions, Features, FillMask, FillMaskOptions, FilledMask, FunctionToApply,
+    GeneratedContent, GeneratedText, Image, ImageClassification, ImageClassificationOptions,
+    ImageFeatureExtraction, ImageFeatureExtractionOptions, ImageInput, InputKind, LoadTask, OffsetMapping,
+    Pooling, QuestionAnswering, QuestionAnsweringInput, QuestionAnsweringOptions, Ranked, Rerank,
+    ReturnTimestamps, ReturnType, SpeechInput, TableAnswer, TableQuestionAnswering,
+    TableQuestionAnsweringOptions, TableQuestions, TaskContext, TaskRecord, TextClassification,
+    TextClassificationOptions, TextGeneration, TextGenerationInput, TextGenerationOptions,
+    TokenClassification, TokenClassificationOptions, TopK, TranscribedChunk, Transcription, Waveform,
     ZeroShotClassification, ZeroShotClassificationOptions, ZeroShotLabels,
 };
 pub use burnpipe_text as text;

@@ -70,8 +70,9 @@ pub(crate) fn bench(arguments: BenchArguments) -> Result<()> {
     let task = burnpipe::task(&arguments.call.task)?;
     let parameters = parameters::read(arguments.call.params.as_deref())?;
     (task.check_parameters)(&parameters)?;
-    let (places, inputs) =
-        read_all(inputs::open(arguments.call.inputs.clone(), &Cancellation::default())?.for_task(task.id))?;
+    let (places, inputs) = read_all(
+        inputs::open(arguments.call.inputs.clone(), task.input, &Cancellation::default())?.for_task(task.id),
+    )?;
     model::limit_threads(arguments.call.threads)?;
     let report = measure(task, &arguments, &parameters, &places, &inputs)?;
     match arguments.format {

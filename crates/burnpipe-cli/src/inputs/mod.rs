@@ -2,6 +2,7 @@
 
 mod background;
 mod csv_rows;
+mod files;
 mod json_file;
 mod lines;
 mod open;

@@ -5,12 +5,13 @@ use std::io::{BufRead, BufReader, IsTerminal, stdin};
 use std::path::Path;
 use std::sync::Arc;
 
-use burnpipe::{Cancellation, Error, ErrorKind, Result};
+use burnpipe::{Cancellation, Error, ErrorKind, InputKind, Result};
 use burnpipe_core::ErrorContext;
 use serde_json::Value;
 
 use super::background::read_ahead;
 use super::csv_rows::CsvRows;
+use super::files::expand;
 use super::json_file;
 use super::lines::{LineKind, Lines};
 use super::row::{Inputs, Place, Row};
@@ -24,9 +25,17 @@ const STANDARD_INPUT: &str = "standard input";
 /// # Errors
 ///
 /// When there is nothing, or it cannot be opened, or its head shows that it cannot be used.
-pub(crate) fn open(arguments: InputArguments, cancellation: &Cancellation) -> Result<Inputs> {
+pub(crate) fn open(
+    arguments: InputArguments,
+    kind: InputKind,
+    cancellation: &Cancellation,
+) -> Result<Inputs> {
     if !arguments.texts.is_empty() {
-        return texts(arguments);
+        let texts = texts(arguments)?;
+        return match kind {
+            InputKind::Text => Ok(given(texts)),
+            _ => expand(texts).map(given),
+        };
     }
     let column = arguments.column;
     match arguments.inputs {
@@ -47,17 +56,21 @@ pub(crate) fn open(arguments: InputArguments, cancellation: &Cancellation) -> Re
     }
 }
 
-fn texts(arguments: InputArguments) -> Result<Inputs> {
+fn texts(arguments: InputArguments) -> Result<Vec<String>> {
     if arguments.column.is_some() || arguments.input_format.is_some() {
         let message = "`--column` and `--input-format` say how to read `--inputs`; a text needs neither";
         return Err(Error::new(ErrorKind::Parameter, message));
     }
-    let count = arguments.texts.len();
-    let rows = arguments.texts.into_iter().enumerate().map(move |(index, text)| {
+    Ok(arguments.texts)
+}
+
+fn given(texts: Vec<String>) -> Inputs {
+    let count = texts.len();
+    let rows = texts.into_iter().enumerate().map(move |(index, text)| {
         let place = if count == 1 { Place::OnlyArgument } else { Place::Argument(index + 1) };
         Row { place, input: Ok(Value::String(text)) }
     });
-    Ok(Inputs { rows: Box::new(rows), count: u64::try_from(count).ok() })
+    Inputs { rows: Box::new(rows), count: u64::try_from(count).ok() }
 }
 
 fn open_file(path: &Path) -> Result<File> {

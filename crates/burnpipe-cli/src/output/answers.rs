@@ -1,7 +1,8 @@
 //! Writes answers one by one, in the format that was asked for.
 
+use std::collections::HashSet;
 use std::io::{self, IsTerminal, Write, stdout};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burnpipe::{Error, ErrorKind, Result};
 use burnpipe_core::ErrorContext;
@@ -9,6 +10,7 @@ use serde_json::Value;
 
 use super::destination::{Destination, written};
 use super::file::OutputFile;
+use super::subtitles;
 use crate::arguments::{AnswerFormat, OutputArguments};
 use crate::render;
 
@@ -18,6 +20,14 @@ pub(crate) struct AnswerWriter {
     name: String,
     format: AnswerFormat,
     n_written: u64,
+    /// Where every answer gets a file of its own.
+    folder: Option<Folder>,
+}
+
+/// The folder of `--output-dir` and the names that are taken in it.
+struct Folder {
+    path: PathBuf,
+    taken: HashSet<String>,
 }
 
 /// An answer with what the table shows besides it.
@@ -34,9 +44,13 @@ pub(crate) struct Shown<'a> {
 ///
 /// When the file of `--output` cannot be written.
 pub(crate) fn open(arguments: &OutputArguments) -> Result<AnswerWriter> {
-    let format = arguments.format.unwrap_or_else(|| match &arguments.output {
-        Some(path) if path.extension().is_some_and(|extension| extension == "json") => AnswerFormat::Json,
-        None if stdout().is_terminal() => AnswerFormat::Table,
+    let extension =
+        arguments.output.as_deref().and_then(Path::extension).and_then(|extension| extension.to_str());
+    let format = arguments.format.unwrap_or_else(|| match (&arguments.output, extension) {
+        (Some(_), Some("json")) => AnswerFormat::Json,
+        (Some(_), Some("srt")) => AnswerFormat::Srt,
+        (Some(_), Some("vtt")) => AnswerFormat::Vtt,
+        (None, _) if stdout().is_terminal() => AnswerFormat::Table,
         _ => AnswerFormat::Jsonl,
     });
     let (destination, name) = match &arguments.output {
@@ -46,7 +60,37 @@ pub(crate) fn open(arguments: &OutputArguments) -> Result<AnswerWriter> {
         }
         None => (Destination::Plain(stdout()), "standard output".into()),
     };
-    Ok(AnswerWriter { destination, name, format, n_written: 0 })
+    let folder = arguments.output_dir.as_deref().map(|path| Folder::open(path, format)).transpose()?;
+    Ok(AnswerWriter { destination, name, format, n_written: 0, folder })
+}
+
+impl Folder {
+    fn open(path: &Path, format: AnswerFormat) -> Result<Self> {
+        if format.subtitles().is_none() {
+            let message =
+                "`--output-dir` keeps a file per input; it goes with `--format srt` or `--format vtt`";
+            return Err(Error::new(ErrorKind::Parameter, message));
+        }
+        let made = std::fs::create_dir_all(path);
+        made.context(ErrorKind::Io, || format!("cannot write into `{}`", path.display()))?;
+        Ok(Self { path: path.to_owned(), taken: HashSet::new() })
+    }
+
+    /// Writes the file of an input, called as the input is; a second one of that name gets a number.
+    fn write(&mut self, input: &Value, text: &str, extension: &str) -> Result<()> {
+        let stem =
+            input.as_str().and_then(|input| Path::new(input).file_stem()).and_then(|stem| stem.to_str());
+        let stem = stem.unwrap_or("input").to_owned();
+        let numbered = (2..).map(|number| format!("{stem}-{number}"));
+        let mut names = std::iter::once(stem.clone()).chain(numbered);
+        let Some(name) = names.find(|name| self.taken.insert(name.clone())) else { return Ok(()) };
+        let path = self.path.join(format!("{name}.{extension}"));
+        let written = OutputFile::open(&path, true).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.complete()
+        });
+        written.context(ErrorKind::Io, || format!("cannot write `{}`", path.display()))
+    }
 }
 
 fn open_file(path: &Path, format: AnswerFormat) -> Result<Destination> {
@@ -54,15 +98,25 @@ fn open_file(path: &Path, format: AnswerFormat) -> Result<Destination> {
         let message = format!("cannot write to `{}`: it is a folder; give a file", path.display());
         return Err(Error::new(ErrorKind::Io, message));
     }
-    let file = OutputFile::open(path, format == AnswerFormat::Json);
+    let file = OutputFile::open(path, format == AnswerFormat::Json || format.subtitles().is_some());
     let file = file.context(ErrorKind::Io, || format!("cannot write to `{}`", path.display()))?;
     Ok(Destination::File(file))
 }
 
 impl AnswerWriter {
-    /// Whether the table needs the inputs.
+    /// Whether the table, or the names of files, need the inputs.
     pub(crate) fn shows_inputs(&self) -> bool {
-        self.format == AnswerFormat::Table
+        self.format == AnswerFormat::Table || self.folder.is_some()
+    }
+
+    /// Whether answers are written as subtitles.
+    pub(crate) fn writes_subtitles(&self) -> bool {
+        self.format.subtitles().is_some()
+    }
+
+    /// Whether answers of many inputs have somewhere to go.
+    pub(crate) fn takes_many(&self) -> bool {
+        !self.writes_subtitles() || self.folder.is_some()
     }
 
     /// Whether answers appear on the terminal, where a progress bar would be in their way.
@@ -79,6 +133,15 @@ impl AnswerWriter {
         let text = match self.format {
             AnswerFormat::Table => self.table(shown, answer),
             AnswerFormat::Json | AnswerFormat::Jsonl => self.json(answer),
+            AnswerFormat::Srt | AnswerFormat::Vtt => {
+                let text = subtitles::render(answer, self.format)?;
+                if let Some((folder, extension)) = self.folder.as_mut().zip(self.format.subtitles()) {
+                    self.n_written += 1;
+                    folder.write(shown.input, &text, extension)?;
+                    return Ok(true);
+                }
+                text
+            }
         };
         self.write(&text)
     }
@@ -89,7 +152,7 @@ impl AnswerWriter {
     ///
     /// When the destination cannot be written to.
     pub(crate) fn gap(&mut self) -> Result<bool> {
-        if self.format == AnswerFormat::Table {
+        if self.format == AnswerFormat::Table || self.writes_subtitles() {
             return Ok(true);
         }
         let text = self.json(&Value::Null);
@@ -152,7 +215,8 @@ mod tests {
     fn after_a_run(name: &str, answers: &[Option<Value>], is_complete: bool) -> Option<String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
-        let mut writer = open(&OutputArguments { format: None, output: Some(path) }).unwrap();
+        let mut writer =
+            open(&OutputArguments { format: None, output: Some(path), output_dir: None }).unwrap();
         for answer in answers {
             let shown = Shown { place: None, input: &Value::Null };
             let goes_on = match answer {

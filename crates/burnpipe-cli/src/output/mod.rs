@@ -3,6 +3,7 @@
 mod answers;
 mod destination;
 mod file;
+mod subtitles;
 
 pub(crate) use answers::{AnswerWriter, Shown, open};
 pub(crate) use destination::{print, print_error};

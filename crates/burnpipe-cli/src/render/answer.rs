@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::{cells, entities, fills, labels, numbers, passages, printable, records, style::PALE, texts};
+use super::{
+    cells, entities, fills, labels, numbers, passages, printable, records, style::PALE, texts, transcripts,
+};
 
 /// How much of a text stands above its answer.
 const PREVIEW: usize = 80;
@@ -30,6 +32,8 @@ pub(crate) fn answer(place: Option<&str>, input: &Value, answer: &Value, width: 
         fills::render(&fills, width)
     } else if let Some(texts) = texts::read(answer) {
         texts::render(&texts)
+    } else if let Some(transcript) = transcripts::read(answer) {
+        transcripts::render(&transcript)
     } else if let Some(shape) = numbers::shape(answer) {
         numbers::render(&shape, answer)
     } else {

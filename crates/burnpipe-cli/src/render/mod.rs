@@ -15,6 +15,7 @@ mod records;
 mod style;
 mod table;
 mod texts;
+mod transcripts;
 
 pub(crate) use answer::answer;
 pub(crate) use printable::{prompt, streamed};

@@ -7,6 +7,7 @@
 mod answers;
 mod bench;
 mod generation;
+mod images;
 mod lists;
 mod long_runs;
 mod refusals;

@@ -3,9 +3,35 @@
 use burnpipe_core::{Error, ErrorKind, Result};
 use fastrand::Rng;
 
+/// Scores that are compared at a time, each with its own largest: one after the other, every comparison would wait
+/// for the last.
+const AT_ONCE: usize = 16;
+
+/// The largest score that is a number.
+fn largest(scores: &[f32]) -> f32 {
+    let (chunks, rest) = scores.as_chunks::<AT_ONCE>();
+    let larger = |best: &mut f32, score: &f32| {
+        if *score > *best {
+            *best = *score;
+        }
+    };
+    let mut best = [f32::NEG_INFINITY; AT_ONCE];
+    for chunk in chunks {
+        best.iter_mut().zip(chunk).for_each(|(best, score)| larger(best, score));
+    }
+    let mut largest = f32::NEG_INFINITY;
+    best.iter().chain(rest).for_each(|score| larger(&mut largest, score));
+    largest
+}
+
+/// Whether a score is not a number.
+pub(super) fn has_nan(scores: &[f32]) -> bool {
+    scores.chunks(AT_ONCE).any(|chunk| chunk.iter().fold(false, |found, score| found | score.is_nan()))
+}
+
 /// Turns logits into log-probabilities: `log_softmax` in f32.
 pub(super) fn log_softmax(scores: &mut [f32]) {
-    let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let largest = largest(scores);
     let total: f64 = scores.iter().map(|score| f64::from((score - largest).exp())).sum();
     let shift = total.ln() as f32;
     scores.iter_mut().for_each(|score| *score = *score - largest - shift);
@@ -17,7 +43,7 @@ pub(super) fn log_softmax(scores: &mut [f32]) {
 ///
 /// When no token is possible, or one is infinitely likely.
 pub(super) fn softmax(scores: &[f32]) -> Result<Vec<f32>> {
-    let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let largest = largest(scores);
     if !largest.is_finite() {
         return Err(no_choice(largest));
     }
@@ -33,13 +59,9 @@ pub(super) fn softmax(scores: &[f32]) -> Result<Vec<f32>> {
 ///
 /// When no token is possible.
 pub(super) fn argmax(scores: &[f32]) -> Result<u32> {
-    let mut best = (0, f32::NEG_INFINITY);
-    for (token, &score) in scores.iter().enumerate() {
-        if score > best.1 {
-            best = (token, score);
-        }
-    }
-    if best.1 == f32::NEG_INFINITY { Err(no_choice(best.1)) } else { Ok(best.0 as u32) }
+    let largest = largest(scores);
+    let best = scores.iter().position(|score| *score == largest && largest > f32::NEG_INFINITY);
+    best.map(|token| token as u32).ok_or_else(|| no_choice(largest))
 }
 
 /// The `count` largest values with their places, best first and the first of equals first.
@@ -62,11 +84,12 @@ pub(super) fn top(values: impl Iterator<Item = f32>, count: usize) -> Vec<(usize
 ///
 /// When no token is possible, or one is infinitely likely.
 pub(super) fn draw(scores: &[f32], random: &mut Rng) -> Result<u32> {
-    let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let largest = largest(scores);
     if !largest.is_finite() {
         return Err(no_choice(largest));
     }
-    draw_weighted(scores.iter().map(|score| f64::from((score - largest).exp())), random)
+    let weights: Vec<f32> = scores.iter().map(|score| (score - largest).exp()).collect();
+    draw_weighted(weights.iter().copied().map(f64::from), random)
 }
 
 /// Draws a token by weights that need not add up to one.
@@ -135,6 +158,21 @@ mod tests {
         assert_eq!(argmax(&values).unwrap(), 1);
         assert_eq!(top(values.into_iter(), 4), [(1, 3.0), (2, 3.0), (4, 2.0), (0, 1.0)]);
         assert_eq!(top(values.into_iter(), 9).len(), 5);
+        // More than are compared at a time, and the best among those left over.
+        let many: Vec<f32> = (0..50).map(|at| if at < 45 { (at % 7) as f32 } else { 9.0 }).collect();
+        assert_eq!(argmax(&many).unwrap(), 45);
+        assert_eq!(argmax(&many[..45]).unwrap(), 6);
+        assert!(argmax(&[f32::NEG_INFINITY; 20]).is_err() && argmax(&[]).is_err());
+    }
+
+    #[test]
+    fn what_is_not_a_number_is_found_anywhere() {
+        for at in [0, 15, 16, 40] {
+            let mut scores = [1.0; 41];
+            assert!(!has_nan(&scores));
+            scores[at] = f32::NAN;
+            assert!(has_nan(&scores), "{at}");
+        }
     }
 
     #[test]

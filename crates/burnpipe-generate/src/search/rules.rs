@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burnpipe_core::{Error, ErrorKind, Result};
 
 use super::RowStep;
-use super::choose::{argmax, log_softmax};
+use super::choose::{argmax, has_nan, log_softmax};
 use super::record::Record;
 use crate::config::GenerationConfig;
 use crate::model::RowScores;
@@ -111,7 +111,7 @@ impl Rules {
         for processor in &self.processors {
             processor.process(tokens, &mut scores)?;
         }
-        if scores.iter().any(|score| score.is_nan()) {
+        if has_nan(&scores) {
             let message = "the model's scores of the next token are not numbers (NaN); load it in f32, or set \
                            `remove_invalid_values`";
             return Err(Error::new(ErrorKind::Weights, message));

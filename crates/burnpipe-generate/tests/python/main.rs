@@ -7,6 +7,7 @@
 mod layers;
 mod processors;
 mod stop_strings;
+mod whisper;
 
 use serde_json::{Map, Value};
 

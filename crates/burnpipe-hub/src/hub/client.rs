@@ -11,10 +11,10 @@ use super::tls;
 use crate::{HubSettings, Retries};
 
 /// So many redirects are followed for one file.
-const MOST_REDIRECTS: usize = 10;
-const CONNECT: Duration = Duration::from_secs(10);
+pub(super) const MOST_REDIRECTS: usize = 10;
+pub(super) const CONNECT: Duration = Duration::from_secs(10);
 /// Without a byte for so long, a connection counts as dead.
-const SILENCE: Duration = Duration::from_secs(30);
+pub(super) const SILENCE: Duration = Duration::from_secs(30);
 
 /// Speaks to one Hub.
 pub(crate) struct Client {
@@ -161,7 +161,7 @@ fn origin(url: &str) -> &str {
     &url[..end]
 }
 
-fn is_this_machine(url: &str) -> bool {
+pub(super) fn is_this_machine(url: &str) -> bool {
     let host = origin(url).rsplit("://").next().unwrap_or_default();
     host == "localhost"
         || host.starts_with("localhost:")

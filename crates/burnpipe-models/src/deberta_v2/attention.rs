@@ -61,7 +61,7 @@ impl DebertaV2Encoder {
             let places = relative.places(tokens);
             let ids = places.clone().map(|place| place as i32).collect::<Vec<i32>>();
             let ids = TensorData::new(ids, [1, places.len()]);
-            let ids: Tensor<2, Int> = Tensor::from_data(ids, (&table.weight.val().device(), DType::I32));
+            let ids: Tensor<2, Int> = Tensor::from_data(ids, (&table.device(), DType::I32));
             let embedded = table.forward(ids);
             let embedded = match &self.LayerNorm {
                 Some(norm) => norm.forward(embedded),

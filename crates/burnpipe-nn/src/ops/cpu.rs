@@ -9,6 +9,7 @@ use burnpipe_kernels::{
     Activation, AttentionOptions, AttentionShape, CachedAttention, CachedText, DistanceScores, Finish, Heads,
     HiddenKeys, Norm, PackedMatrix, RotaryPairs, ScoreBias,
 };
+use half::{bf16, f16};
 
 use super::AttentionScope;
 
@@ -29,9 +30,9 @@ pub(crate) fn pack(weight: &Tensor<2>) -> Option<PackedMatrix> {
         start..start + outputs * inputs
     };
     match weight.dtype() {
-        DType::F32 => Some(PackedMatrix::new(&weight.storage()[range()], outputs, inputs)),
-        DType::F16 => Some(PackedMatrix::from_f16(&weight.storage()[range()], outputs, inputs)),
-        DType::BF16 => Some(PackedMatrix::from_bf16(&weight.storage()[range()], outputs, inputs)),
+        DType::F32 => Some(PackedMatrix::new(&weight.storage::<f32>()[range()], outputs, inputs)),
+        DType::F16 => Some(PackedMatrix::new(&weight.storage::<f16>()[range()], outputs, inputs)),
+        DType::BF16 => Some(PackedMatrix::new(&weight.storage::<bf16>()[range()], outputs, inputs)),
         _ => None,
     }
 }
@@ -47,8 +48,12 @@ pub(super) fn linear<const D: usize>(
     let x = contiguous(primitive(x));
     let bias = bias.map(|bias| contiguous(primitive(bias)));
     let residual = residual.map(|residual| contiguous(primitive(residual)));
-    let finish =
-        Finish { bias: bias.as_ref().map(numbers), activation, residual: residual.as_ref().map(numbers) };
+    let finish = Finish {
+        bias: bias.as_ref().map(numbers),
+        activation,
+        residual: residual.as_ref().map(numbers),
+        ..Finish::default()
+    };
     shape[D - 1] = weight.outputs();
     tensor(weight.multiply(numbers(&x), &finish), shape)
 }
@@ -76,12 +81,20 @@ pub(super) fn linear_each<const D: usize, const N: usize>(
 }
 
 pub(super) fn embedding(table: Tensor<2>, ids: Tensor<2, Int>) -> Tensor<3> {
-    let [batch, tokens] = ids.dims();
     let [_, size] = table.dims();
-    let (table, ids) = (contiguous(primitive(table)), contiguous(id_primitive(ids)));
+    let table = contiguous(primitive(table));
+    rows_of(ids, size, |ids| burnpipe_kernels::gather(numbers(&table), size, ids))
+}
+
+pub(super) fn packed_embedding(table: &PackedMatrix, ids: Tensor<2, Int>) -> Tensor<3> {
+    rows_of(ids, table.inputs(), |ids| table.gather(ids))
+}
+
+fn rows_of(ids: Tensor<2, Int>, size: usize, gather: impl FnOnce(&[i32]) -> Vec<f32>) -> Tensor<3> {
+    let [batch, tokens] = ids.dims();
+    let ids = contiguous(id_primitive(ids));
     let start = ids.layout().start_offset();
-    let ids = &ids.storage::<i32>()[start..start + batch * tokens];
-    tensor(burnpipe_kernels::gather(numbers(&table), size, ids), [batch, tokens, size])
+    tensor(gather(&ids.storage::<i32>()[start..start + batch * tokens]), [batch, tokens, size])
 }
 
 pub(super) fn layer_norm<const D: usize>(
@@ -125,7 +138,7 @@ pub(super) fn softmax<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 }
 
 pub(super) fn activate<const D: usize>(x: Tensor<D>, activation: Activation) -> Tensor<D> {
-    in_place(x, |values| activation.apply(values))
+    in_any_order(x, |values| activation.apply(values))
 }
 
 pub(super) fn attention(
@@ -205,7 +218,7 @@ pub(crate) fn attend_cached(
 }
 
 #[expect(clippy::expect_used, reason = "`takes` has seen the device")]
-fn primitive<const D: usize>(x: Tensor<D>) -> FlexTensor {
+pub(super) fn primitive<const D: usize>(x: Tensor<D>) -> FlexTensor {
     x.try_into_primitive::<Flex>().expect("a tensor on the CPU")
 }
 
@@ -219,28 +232,54 @@ fn hidden_primitive(hidden: Tensor<4, Bool>) -> FlexTensor {
     with_last_stride_one(hidden.try_into_primitive::<Flex>().expect("a mask on the CPU"))
 }
 
-fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
+pub(super) fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
     let bytes = burn::tensor::Bytes::from_elems(values);
     Tensor::from_primitive::<Flex>(FlexTensor::new(bytes, Layout::contiguous(shape.into()), DType::F32))
 }
 
 /// The tensor with its numbers side by side; copied only if they are not.
-fn contiguous(x: FlexTensor) -> FlexTensor {
+pub(super) fn contiguous(x: FlexTensor) -> FlexTensor {
     if x.is_contiguous() { x } else { x.to_contiguous() }
 }
 
 /// The numbers of a contiguous tensor.
-fn numbers(x: &FlexTensor) -> &[f32] {
+pub(super) fn numbers(x: &FlexTensor) -> &[f32] {
     let start = x.layout().start_offset();
     &x.storage::<f32>()[start..start + x.layout().num_elements()]
 }
 
 /// Changes the numbers of a tensor; in its own memory if nobody else has it.
-fn in_place<const D: usize>(x: Tensor<D>, change: impl FnOnce(&mut [f32])) -> Tensor<D> {
+pub(super) fn in_place<const D: usize>(x: Tensor<D>, change: impl FnOnce(&mut [f32])) -> Tensor<D> {
     let mut x = contiguous(primitive(x));
     let (start, count) = (x.layout().start_offset(), x.layout().num_elements());
     change(&mut x.storage_mut::<f32>()[start..start + count]);
     Tensor::from_primitive::<Flex>(x)
+}
+
+/// Changes every number of a tensor by itself; in its own memory, and in the order that they lie in, if nobody else
+/// has it.
+fn in_any_order<const D: usize>(x: Tensor<D>, change: impl FnOnce(&mut [f32])) -> Tensor<D> {
+    let mut x = primitive(x);
+    if !is_dense(x.layout()) {
+        x = x.to_contiguous();
+    }
+    let (start, count) = (x.layout().start_offset(), x.layout().num_elements());
+    change(&mut x.storage_mut::<f32>()[start..start + count]);
+    Tensor::from_primitive::<Flex>(x)
+}
+
+/// Whether the numbers of a tensor fill a run of memory, in whatever order of its dimensions.
+fn is_dense(layout: &Layout) -> bool {
+    let dimensions = layout.shape().iter().zip(layout.strides());
+    let mut long: Vec<(isize, usize)> =
+        dimensions.filter(|(size, _)| **size != 1).map(|(size, stride)| (*stride, *size)).collect();
+    long.sort_unstable();
+    let mut expected = 1;
+    long.iter().all(|&(stride, size)| {
+        let fits = stride == expected;
+        expected *= size as isize;
+        fits
+    })
 }
 
 /// The tensor with the numbers of its last dimension side by side, and no dimension backwards.
@@ -260,7 +299,7 @@ fn strides(x: &FlexTensor) -> [usize; 3] {
     [stride(0), stride(1), stride(2)]
 }
 
-fn from_start(x: &FlexTensor) -> &[f32] {
+pub(super) fn from_start(x: &FlexTensor) -> &[f32] {
     &x.storage::<f32>()[x.layout().start_offset()..]
 }
 

@@ -16,16 +16,22 @@ use crate::{ActivationLayer, Linear, LinearWeight, Placement};
 mod convolution;
 #[cfg(feature = "flex")]
 mod cpu;
+#[cfg(feature = "flex")]
+mod cpu_images;
 mod distances;
+mod pooling;
 mod rotary;
 
-pub use convolution::{Sliding, conv1d, conv2d};
+pub use convolution::{AfterConvolution, Sliding, conv1d, conv1d_finished, conv2d, conv2d_finished};
 #[cfg(feature = "flex")]
 pub(crate) use cpu::{CpuNumbers, attend_cached, pack, takes as on_cpu};
+#[cfg(feature = "flex")]
+pub(crate) use cpu_images::pack_filters;
 pub use distances::{DistanceScores, Distances};
+pub use pooling::{max_pool2d, mean_of_channels};
 pub use rotary::{RotaryAngles, RotaryPairs, rotary};
 
-/// Whether linear layers there pack their weights, and may hold them in half precision.
+/// Whether linear and convolutional layers there pack their weights, and may hold them in half precision.
 pub(crate) fn packs(placement: &Placement) -> bool {
     #[cfg(feature = "flex")]
     let packs = placement.device == Device::flex() && placement.dtype == DType::F32;
@@ -141,6 +147,42 @@ pub fn layer_norm<const D: usize>(
     })
 }
 
+/// Normalises every channel over its length, in f32 whatever the type of `x`.
+///
+/// # Shapes
+///
+/// - `x`: `[batch, channels, length]`, `gamma` and `beta`: `[channels]`
+pub fn channel_norm(x: Tensor<3>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f64) -> Tensor<3> {
+    channel_norm_activated(x, gamma, beta, epsilon, None)
+}
+
+/// A [`channel_norm`] and the activation after it, if any.
+pub fn channel_norm_activated(
+    x: Tensor<3>,
+    gamma: Tensor<1>,
+    beta: Tensor<1>,
+    epsilon: f64,
+    activation: Option<&ActivationLayer>,
+) -> Tensor<3> {
+    #[cfg(feature = "flex")]
+    if cpu::takes(&x) {
+        let kernel = activation.and_then(ActivationLayer::kernel);
+        let normed = cpu_images::channel_norm(x, gamma, beta, epsilon, kernel);
+        let rest = activation.filter(|_| kernel.is_none());
+        return rest.into_iter().fold(normed, |x, activation| activation.forward(x));
+    }
+    let normed = in_f32(x, |x| {
+        let per_channel = |numbers: Tensor<1>| {
+            let [channels] = numbers.dims();
+            numbers.cast(FloatDType::F32).reshape([1, channels, 1])
+        };
+        let x = x.clone() - x.mean_dim(2);
+        let variance = x.clone().square().mean_dim(2);
+        x / (variance + epsilon).sqrt() * per_channel(gamma) + per_channel(beta)
+    });
+    activation.into_iter().fold(normed, |x, activation| activation.forward(x))
+}
+
 /// `x / sqrt(mean of x^2 + epsilon) * gamma` over the last dimension, in f32 whatever the type of `x`.
 ///
 /// # Shapes
@@ -181,8 +223,13 @@ pub(crate) fn activate<const D: usize>(
 /// # Shapes
 ///
 /// - `table`: `[entries, size]`, `ids`: `[batch, tokens]`
-/// - result: `[batch, tokens, size]`
-pub fn embedding(table: Tensor<2>, ids: Tensor<2, Int>) -> Tensor<3> {
+/// - result: `[batch, tokens, size]`, in the type of the table, or in f32 if it is packed
+pub fn embedding(table: &LinearWeight, ids: Tensor<2, Int>) -> Tensor<3> {
+    let table = match table {
+        LinearWeight::Plain { parameter, transposed, .. } => outputs_first(parameter, *transposed),
+        #[cfg(feature = "flex")]
+        LinearWeight::Packed(table) => return cpu::packed_embedding(table, ids),
+    };
     #[cfg(feature = "flex")]
     if cpu::takes(&table) {
         return cpu::embedding(table, ids);

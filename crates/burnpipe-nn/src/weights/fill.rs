@@ -7,8 +7,13 @@ use burn::tensor::Tensor;
 use burnpipe_core::{Error, ErrorKind, Result, quoted};
 
 use super::Weights;
+#[cfg(feature = "flex")]
+use super::pack::SharedTables;
+use super::path::{ModulePath, Place};
 use super::stored::{Purpose, StoredTensor};
-use crate::{Placement, ops};
+use crate::Placement;
+#[cfg(feature = "flex")]
+use crate::linear_weight::give_packed;
 
 /// How an architecture's module paths are written in checkpoints.
 #[derive(Clone, Copy, Debug)]
@@ -38,12 +43,15 @@ impl Weights {
     /// When a weight is missing, has another shape or is not known: all of them in one error.
     pub fn fill<M: Module>(&self, module: M, names: &WeightNames, placement: &Placement) -> Result<M> {
         let prefix = format!("{}.", names.base_model_prefix);
+        let prefixed = self.tensors.keys().any(|key| key.starts_with(&prefix));
         let mut filler = Filler {
             weights: self,
             names,
             placement,
-            prefixed: self.tensors.keys().any(|key| key.starts_with(&prefix)),
-            path: Vec::new(),
+            prefixed,
+            path: ModulePath::new(names, prefixed),
+            #[cfg(feature = "flex")]
+            shared: SharedTables::of(&module, ModulePath::new(names, prefixed)),
             used: BTreeSet::new(),
             filled: None,
             tables: BTreeMap::new(),
@@ -64,9 +72,12 @@ struct Filler<'a> {
     /// Whether the checkpoint's keys have the base model's prefix.
     prefixed: bool,
     /// Where in the module we are.
-    path: Vec<Step>,
+    path: ModulePath<'a>,
+    /// The tables that are layers' weights as well.
+    #[cfg(feature = "flex")]
+    shared: SharedTables,
     used: BTreeSet<&'a str>,
-    /// The weight of a linear layer that was just filled: once out of it, it may have been packed.
+    /// The weight of a layer that was just filled: once out of it, its device may have a copy.
     filled: Option<&'a StoredTensor>,
     /// The tables filled so far, for other tables that share one, and for layers where nothing is packed.
     tables: BTreeMap<String, Tensor<2>>,
@@ -75,34 +86,7 @@ struct Filler<'a> {
     error: Option<Error>,
 }
 
-/// A step into a module.
-struct Step {
-    name: String,
-    /// Whether it is a field of an [`Embedding`](crate::Embedding).
-    in_embedding: bool,
-    /// Whether it is the weight of a [`Linear`](crate::Linear).
-    is_linear_weight: bool,
-    /// Whether it goes into a variant of an enum, of which checkpoints say nothing.
-    is_variant: bool,
-}
-
 impl<'a> Filler<'a> {
-    /// The checkpoint's key of the parameter we are at.
-    fn key(&self) -> String {
-        let fields = self.path.iter().filter(|step| !step.is_variant);
-        let path = fields.map(|step| step.name.as_str()).collect::<Vec<_>>().join(".");
-        let path = self.names.renames.iter().fold(path, |path, (field, key)| path.replace(field, key));
-        let prefix = self.names.base_model_prefix;
-        match (self.names.is_base_model, self.prefixed) {
-            (true, true) => format!("{prefix}.{path}"),
-            (false, false) => {
-                let bare = path.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('.'));
-                bare.map(str::to_string).unwrap_or(path)
-            }
-            (true, false) | (false, true) => path,
-        }
-    }
-
     fn stored(&mut self, key: &str) -> Option<&'a StoredTensor> {
         let found = self.weights.tensors.get_key_value(key);
         match found {
@@ -169,42 +153,38 @@ fn joins_to(shape: &[usize], joined: &[usize]) -> bool {
 
 impl ModuleMapper for Filler<'_> {
     fn enter_module(&mut self, name: &str, container_type: &str) {
-        self.path.push(Step {
-            name: name.to_string(),
-            in_embedding: container_type == "Struct:Embedding",
-            is_linear_weight: container_type == "Struct:Linear" && name == "weight",
-            is_variant: container_type.starts_with("Enum:"),
-        });
+        self.path.enter(name, container_type);
     }
 
     fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
+        self.path.leave();
         if let Some(stored) = self.filled.take() {
-            stored.release();
+            stored.release_all();
         }
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let key = self.key();
+        let key = self.path.key();
         let Some(stored) = self.stored(&key) else { return param };
         let expected = param.lazy_shape().to_vec();
-        let is_linear_weight = self.path.last().is_some_and(|step| step.is_linear_weight);
+        let place = self.path.place();
+        let is_linear_weight = matches!(place, Place::PackedByOutput | Place::PackedByInput | Place::Layer);
         // Some checkpoints hold the outputs or inputs of a layer by heads.
         let by_heads = is_linear_weight && joins_to(&stored.shape, &expected);
         if stored.shape != expected && !by_heads {
             self.misshaped.push(format!("{key} is {:?} and should be {expected:?}", stored.shape));
             return param;
         }
-        let purpose = match self.path.last() {
-            Some(step) if step.in_embedding => Purpose::Table,
-            Some(step) if step.is_linear_weight && ops::packs(self.placement) => Purpose::Packed,
-            _ => Purpose::Compute,
-        };
-        let serves = |table: &&Tensor<2>| match purpose {
-            Purpose::Table => true,
-            Purpose::Packed => false,
-            Purpose::Compute => table.dtype() == self.placement.dtype,
-        };
+        #[cfg(feature = "flex")]
+        if let (Some(order), &[lines, length]) = (self.shared.order(&key, place), expected.as_slice()) {
+            match self.shared.pack(&key, stored, [lines, length], order) {
+                Ok(packed) => give_packed(packed),
+                Err(error) => self.error = self.error.take().or(Some(error)),
+            }
+            return param;
+        }
+        let purpose = if place == Place::Table { Purpose::Table } else { Purpose::Compute };
+        let serves = |table: &&Tensor<2>| purpose == Purpose::Table || table.dtype() == self.placement.dtype;
         if let Some(table) = self.tables.get(&key).filter(serves) {
             return Param::initialized(param.id, table.clone().reshape(param.lazy_shape()));
         }
@@ -213,7 +193,7 @@ impl ModuleMapper for Filler<'_> {
                 if purpose == Purpose::Table && D == 2 {
                     self.tables.insert(key, tensor.clone().reshape([expected[0], expected[1]]));
                 }
-                if self.path.last().is_some_and(|step| step.is_linear_weight) {
+                if is_linear_weight || place == Place::Filters {
                     self.filled = Some(stored);
                 }
                 Param::initialized(param.id, tensor)

@@ -2,6 +2,9 @@
 
 mod fill;
 mod open;
+#[cfg(feature = "flex")]
+mod pack;
+mod path;
 mod stored;
 
 pub use fill::WeightNames;

@@ -1,5 +1,6 @@
 //! One stored tensor, and how it becomes a tensor on a device.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use burn::tensor::{AllocationProperty, Bytes, DType, Tensor, TensorData};
@@ -14,7 +15,7 @@ use rayon::prelude::*;
 use crate::Placement;
 
 /// How many elements a thread casts at a time.
-const CAST_CHUNK: usize = 1 << 16;
+pub(super) const CAST_CHUNK: usize = 1 << 16;
 
 /// A tensor in a weight file.
 pub(crate) struct StoredTensor {
@@ -39,8 +40,6 @@ pub(crate) enum StoredType {
 pub(crate) enum Purpose {
     /// A table whose rows are looked up: it may stay in half precision, and most of it is never read.
     Table,
-    /// A weight that is packed and may stay in half precision, which is widened as it is multiplied.
-    Packed,
     /// Anything else.
     Compute,
 }
@@ -63,29 +62,35 @@ pub(crate) struct MappedBytes {
 }
 
 impl MappedBytes {
-    /// Lets the memory go that the file's pages take; who reads them again finds them in the file.
+    /// Lets the memory go that some of its bytes' pages take; who reads them again finds them in the file.
     #[cfg(unix)]
     #[expect(unsafe_code, reason = "some advice would change what is read")]
-    fn release(&self) {
+    fn release(&self, range: Range<usize>) {
+        let (start, length) = (self.start + range.start, range.len());
         // SAFETY: the map is of a file and only read, so a page that was dropped comes back as it was.
-        let advice = unsafe {
-            self.file.unchecked_advise_range(UncheckedAdvice::DontNeed, self.start, self.bytes.len())
-        };
+        let advice = unsafe { self.file.unchecked_advise_range(UncheckedAdvice::DontNeed, start, length) };
         // Advice that is not taken costs memory and nothing else.
         let _ = advice;
     }
 
     #[cfg(not(unix))]
-    fn release(&self) {
-        let _ = (&self.file, self.start);
+    fn release(&self, range: Range<usize>) {
+        let _ = (&self.file, self.start, range);
     }
 }
 
 impl StoredTensor {
-    /// Lets the memory go that a mapped tensor takes, when something else was made of it.
-    pub(crate) fn release(&self) {
+    /// Lets the memory go that some bytes of a mapped tensor take, when something else was made of them.
+    pub(super) fn release(&self, range: Range<usize>) {
         if let StoredData::Mapped(mapped) = &self.data {
-            mapped.release();
+            mapped.release(range);
+        }
+    }
+
+    /// The same for all its bytes.
+    pub(super) fn release_all(&self) {
+        if let StoredData::Mapped(mapped) = &self.data {
+            mapped.release(0..mapped.bytes.len());
         }
     }
 
@@ -102,11 +107,8 @@ impl StoredTensor {
     ) -> Result<Tensor<D>> {
         let (device, dtype) = (&placement.device, placement.dtype);
         let bytes = self.bytes(key)?;
-        let stored = self.dtype.to_burn().ok_or_else(|| {
-            let message = format!("weight `{key}` is not stored as floating point numbers");
-            Error::new(ErrorKind::Weights, message)
-        })?;
-        let stays_half = purpose != Purpose::Compute
+        let stored = self.floats(key)?;
+        let stays_half = purpose == Purpose::Table
             && matches!(stored, DType::F16 | DType::BF16)
             && device.supports_dtype(stored);
         if (stored == dtype || stays_half) && aligned(&bytes, stored) {
@@ -140,7 +142,19 @@ impl StoredTensor {
         Ok(Tensor::from_data(TensorData::new(values, shape.to_vec()), (device, dtype)))
     }
 
-    fn bytes(&self, key: &str) -> Result<bytes::Bytes> {
+    /// Burn's name of its type.
+    ///
+    /// # Errors
+    ///
+    /// When it holds no floats.
+    pub(super) fn floats(&self, key: &str) -> Result<DType> {
+        self.dtype.to_burn().ok_or_else(|| {
+            let message = format!("weight `{key}` is not stored as floating point numbers");
+            Error::new(ErrorKind::Weights, message)
+        })
+    }
+
+    pub(super) fn bytes(&self, key: &str) -> Result<bytes::Bytes> {
         match &self.data {
             StoredData::Mapped(mapped) => Ok(mapped.bytes.clone()),
             StoredData::Static(bytes) => Ok(bytes.clone()),
@@ -152,7 +166,7 @@ impl StoredTensor {
         }
     }
 
-    fn cast_to_f32(&self, bytes: &[u8]) -> Vec<f32> {
+    pub(super) fn cast_to_f32(&self, bytes: &[u8]) -> Vec<f32> {
         let size = self.dtype.size();
         let mut values = vec![0.0; bytes.len() / size];
         let chunks = values.par_chunks_mut(CAST_CHUNK).zip(bytes.par_chunks(CAST_CHUNK * size));
@@ -198,11 +212,11 @@ impl StoredType {
 }
 
 /// Whether the bytes can be read in place as numbers of this type.
-fn aligned(bytes: &[u8], dtype: DType) -> bool {
+pub(super) fn aligned(bytes: &[u8], dtype: DType) -> bool {
     cfg!(target_endian = "little") && bytes.as_ptr().addr().is_multiple_of(dtype.size())
 }
 
-fn check_numbers(key: &str, has_nan: bool) -> Result<()> {
+pub(super) fn check_numbers(key: &str, has_nan: bool) -> Result<()> {
     if !has_nan {
         return Ok(());
     }

@@ -10,7 +10,7 @@ use burnpipe_nn::CausalLm;
 use serde_json::Value;
 
 use super::{TextGeneration, TextGenerationFeatures, TextGenerationOptions, TextGenerationRaw};
-use crate::causal_model::CausalModel;
+use crate::row_model::{RowDecoder, RowModel};
 
 /// The inputs of a call that are being continued. `Owner` holds the task, by itself or shared.
 pub(super) struct GenerationSession<Owner> {
@@ -59,7 +59,9 @@ impl<Owner: Deref<Target = TextGeneration>> GenerationSession<Owner> {
 /// A runner over the task's models, with nothing read yet.
 fn runner(task: &TextGeneration, options: &TextGenerationOptions) -> SearchRunner<'static> {
     let use_cache = options.generate.get("use_cache").and_then(Value::as_bool).unwrap_or(true);
-    let model = |model: &Arc<dyn CausalLm>| CausalModel::new(Arc::clone(model), task.layout, use_cache);
+    let model = |model: &Arc<dyn CausalLm>| {
+        RowModel::new(RowDecoder::Causal(Arc::clone(model)), task.layout, use_cache)
+    };
     let runner = SearchRunner::new(model(&task.model));
     match &task.assistant {
         Some(assistant) => runner.with_assistant(model(assistant)),

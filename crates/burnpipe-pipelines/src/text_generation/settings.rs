@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use burnpipe_core::{Error, ErrorKind, ModelFiles, Result};
+use burnpipe_core::{Error, ErrorKind, Result};
 use burnpipe_generate::{
     GenerationConfig, GenerationDefaults, GenerationSources, LogitsProcessor, StoppingRule, TokenTexts,
     processors, stopping_rules,
@@ -12,6 +12,7 @@ use burnpipe_text::{DecodeOptions, EncodeOptions, TextInput, Tokenizer};
 use serde_json::{Map, Value, json};
 
 use super::{TextGeneration, TextGenerationFeatures, TextGenerationOptions};
+use crate::generation_config;
 
 /// The task's id, by which `task_specific_params` are looked up.
 const TASK: &str = "text-generation";
@@ -41,15 +42,7 @@ pub(super) struct Settings {
 
 impl TaskDefaults {
     pub(super) fn read(checkpoint: &Checkpoint, tokenizer: &Tokenizer) -> Result<Self> {
-        let own_file: Option<Map<String, Value>> =
-            match ModelFiles::read(checkpoint, "generation_config.json")? {
-                None => None,
-                Some(bytes) => Some(serde_json::from_slice(&bytes).map_err(|error| {
-                    let message =
-                        format!("`generation_config.json` of `{}` is no JSON object", checkpoint.name());
-                    Error::new(ErrorKind::Config, message).with_source(error)
-                })?),
-            };
+        let own_file = generation_config::read(checkpoint)?;
         let config = checkpoint.config()?;
         let model_config = config.value().as_object();
         let pipeline = json!({"max_new_tokens": 256, "do_sample": true, "temperature": 0.7});

@@ -15,6 +15,7 @@ mod rembert;
 mod roberta;
 mod sentencepiece;
 mod spm_converter;
+mod whisper;
 mod xlm_roberta;
 mod xlnet;
 
@@ -46,6 +47,7 @@ pub(crate) fn convert(
         Family::MPNet => bert::convert(model, settings, &bert::MPNET),
         Family::RemBert => rembert::convert(model, settings),
         Family::Bart | Family::Mvp | Family::Roberta => roberta::convert(model, settings),
+        Family::Whisper => whisper::convert(model, settings),
         Family::XlmRoberta => xlm_roberta::convert(model, settings),
         Family::XLNet => xlnet::convert(model, settings),
         Family::Gemma => gemma::convert(model, settings),
@@ -95,6 +97,11 @@ impl SpecialIds {
     /// The id of a token: Python's `convert_tokens_to_ids`.
     pub(crate) fn get(&self, token: &str) -> Option<u32> {
         self.0.get(token).copied()
+    }
+
+    /// The tokens and their ids.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.0.iter().map(|(token, id)| (token.as_str(), *id))
     }
 
     /// A special token by name, with its id.

@@ -1,14 +1,96 @@
-//! A causal LM with its cache, as decoding runs it: rows of tokens in, logits on the host out.
+//! A decoder with its cache, as decoding runs it: rows of tokens in, logits on the host out. What it writes about, if
+//! it has an encoder, is found by the input that a row belongs to.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use burn::tensor::Tensor;
 use burnpipe_core::{Error, ErrorKind, Result};
 use burnpipe_generate::{LanguageModel, ModelRow, RowScores};
-use burnpipe_nn::{BatchLayout, CausalLm, KvCache, TokenStep, read_back, read_back_any, run_model};
+use burnpipe_nn::{
+    BatchLayout, CausalLm, KvCache, Seq2SeqLm, SourceCache, TokenStep, read_back, read_back_any, run_model,
+};
+
+/// A decoder, by itself or behind an encoder.
+pub(crate) enum RowDecoder {
+    /// By itself.
+    Causal(Arc<dyn CausalLm>),
+    /// Behind an encoder, which has read the inputs.
+    Seq2Seq(Arc<dyn Seq2SeqLm>, Sources),
+}
+
+/// What an encoder has read of the inputs of a call, by the numbers that the decoder was given for them. A clone
+/// shares them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sources(Arc<Mutex<HashMap<usize, Arc<SourceCache>>>>);
+
+impl Sources {
+    /// Puts what was read of an input in the place of what there was.
+    pub(crate) fn insert(&self, input: usize, source: Arc<SourceCache>) {
+        self.lock().insert(input, source);
+    }
+
+    /// Forgets an input.
+    pub(crate) fn remove(&self, input: usize) {
+        self.lock().remove(&input);
+    }
+
+    fn get(&self, input: usize) -> Result<Arc<SourceCache>> {
+        let missing = || Error::new(ErrorKind::Internal, "an input was to be continued that was not read");
+        self.lock().get(&input).cloned().ok_or_else(missing)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<usize, Arc<SourceCache>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl RowDecoder {
+    fn cache(&self) -> KvCache {
+        match self {
+            Self::Causal(model) => model.cache(),
+            Self::Seq2Seq(model, _) => model.cache(),
+        }
+    }
+
+    fn positions(&self) -> Option<usize> {
+        match self {
+            Self::Causal(model) => model.positions(),
+            Self::Seq2Seq(model, _) => model.positions(),
+        }
+    }
+
+    fn vocabulary(&self) -> usize {
+        match self {
+            Self::Causal(model) => model.vocabulary(),
+            Self::Seq2Seq(model, _) => model.vocabulary(),
+        }
+    }
+
+    /// The last hidden states of new tokens: `[1, tokens, hidden]`. `rows` are the cache's.
+    fn forward(&self, step: &TokenStep, rows: &[ModelRow<'_>], cache: &mut KvCache) -> Result<Tensor<3>> {
+        match self {
+            Self::Causal(model) => model.forward(step, cache),
+            Self::Seq2Seq(model, sources) => {
+                let of_text = step.texts().iter().filter_map(|text| rows.get(text.row));
+                let sources = of_text.map(|row| sources.get(row.input)).collect::<Result<Vec<_>>>()?;
+                let sources: Vec<&SourceCache> = sources.iter().map(Arc::as_ref).collect();
+                model.forward(step, &sources, cache)
+            }
+        }
+    }
+
+    fn logits(&self, hidden: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::Causal(model) => model.logits(hidden),
+            Self::Seq2Seq(model, _) => model.logits(hidden),
+        }
+    }
+}
 
 /// A model and the keys and values of the rows that it has run.
-pub(crate) struct CausalModel {
-    model: Arc<dyn CausalLm>,
+pub(crate) struct RowModel {
+    model: RowDecoder,
     cache: KvCache,
     /// How the model computes: as one that takes texts joined on the CPU.
     layout: BatchLayout,
@@ -19,8 +101,8 @@ pub(crate) struct CausalModel {
     histories: Option<Vec<Vec<u32>>>,
 }
 
-impl CausalModel {
-    pub(crate) fn new(model: Arc<dyn CausalLm>, layout: BatchLayout, use_cache: bool) -> Self {
+impl RowModel {
+    pub(crate) fn new(model: RowDecoder, layout: BatchLayout, use_cache: bool) -> Self {
         let histories = (!use_cache).then(Vec::new);
         Self { cache: model.cache(), model, layout, lost: false, histories }
     }
@@ -82,7 +164,7 @@ impl CausalModel {
         };
         let (scored, wanted) = (places(|row| row.scored), places(|row| row.hidden_states));
         run_model(self.layout, || {
-            let hidden = self.model.forward(&step, &mut self.cache)?;
+            let hidden = self.model.forward(&step, rows, &mut self.cache)?;
             self.cache.extend(&step);
             let states = match wanted.is_empty() {
                 true => Vec::new(),
@@ -97,7 +179,7 @@ impl CausalModel {
     }
 }
 
-impl LanguageModel for CausalModel {
+impl LanguageModel for RowModel {
     fn vocabulary(&self) -> usize {
         self.model.vocabulary()
     }

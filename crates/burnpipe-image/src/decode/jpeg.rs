@@ -1,0 +1,49 @@
+//! JPEG, with the arithmetic of libjpeg-turbo, which Pillow reads with.
+
+use libjpeg_turbo_rs::common::error::DecodeWarning;
+use libjpeg_turbo_rs::{Decoder, PixelFormat};
+
+use super::{Decoded, Decoding, check_size, gather, rgb_of_cmyk};
+use crate::orientation;
+
+pub(super) fn decode(bytes: &[u8]) -> Decoding<Decoded> {
+    let mut decoder = Decoder::new(bytes)?;
+    let header = decoder.header();
+    let (width, height) = (header.width, header.height);
+    let (components, is_progressive) = (header.components.len(), header.is_progressive);
+    check_size(width.into(), height.into())?;
+    if !matches!(components, 1 | 3 | 4) || header.precision != 8 {
+        return Err(format!("{components} components of {} bits are not read", header.precision).into());
+    }
+    // libjpeg warns of damage and goes on, and Pillow takes what it gets.
+    decoder.set_lenient(true);
+    decoder.set_output_format(if components == 4 { PixelFormat::Cmyk } else { PixelFormat::Rgb });
+    let image = decoder.decode_image()?;
+    let is_short =
+        image.warnings.iter().any(|warning| matches!(warning, DecodeWarning::TruncatedData { .. }));
+    if (is_short || is_progressive) && !has_end(bytes) {
+        return Err("it is cut off".into());
+    }
+    let orientation = orientation::of(image.exif_data.as_deref(), image.xmp_data.as_deref());
+    let pixels = if components == 4 {
+        // Pillow takes Adobe's convention, inks inverted, for every file of four components.
+        gather(&image.data, 4, |inks| rgb_of_cmyk([0, 1, 2, 3].map(|ink| 255 - inks[ink])))
+    } else {
+        image.data
+    };
+    Ok(Decoded { width: image.width, height: image.height, pixels, orientation })
+}
+
+/// Whether the marker that ends an image comes: without it Pillow waits for more bytes where rows are missing.
+fn has_end(bytes: &[u8]) -> bool {
+    let mut rest = bytes.get(2..).unwrap_or_default();
+    // Past the segments before the first scan: a thumbnail in one of them has an end of its own.
+    while let [0xff, marker, high, low, ..] = rest {
+        let is_scan = *marker == 0xda;
+        rest = rest.get(2 + usize::from(u16::from_be_bytes([*high, *low]))..).unwrap_or_default();
+        if is_scan {
+            break;
+        }
+    }
+    rest.windows(2).any(|window| window == [0xff, 0xd9])
+}
