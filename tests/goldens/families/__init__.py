@@ -20,5 +20,4 @@ from . import tapas  # noqa: F401
 from . import wav2vec2  # noqa: F401
 from . import xlnet  # noqa: F401
 from . import decoder_heads  # noqa: F401 - after the families that it has more of
-from . import decoder_tasks  # noqa: F401 - after the families that it has more of
 from . import vit, deit, dinov2, resnet, convnext  # noqa: F401
