@@ -19,7 +19,7 @@ import generate
 import torch
 import transformers
 from cases import Case
-from table import FEATURES, GENERATION, TOKENS
+from table import FEATURES, GENERATION, SPEECH, TOKENS
 
 HERE = Path(__file__).resolve().parent
 
@@ -100,6 +100,14 @@ SMOLLM2_CASES = [
     Case("beams", PROMPTS[:2], {"do_sample": False, "max_new_tokens": 12, "num_beams": 3, "num_return_sequences": 2}),
     Case("penalties", PROMPTS, {**GENERATED, "repetition_penalty": 1.2, "no_repeat_ngram_size": 3}),
 ]
+JFK = ["media/jfk.flac"]
+WHISPER_CASES = [
+    Case("default", JFK),
+    Case("segments", JFK, {"return_timestamps": True}),
+    Case("words", JFK, {"return_timestamps": "word"}),
+    Case("words_greedy", JFK, {"return_timestamps": "word", "generate_kwargs": {"num_beams": 1}}),
+    Case("chunks_words", JFK, {"chunk_length_s": 5, "return_timestamps": "word", "generate_kwargs": {"num_beams": 1}}),
+]
 
 
 def embeddings(pipe: Any, texts: list[str], limit: int) -> torch.Tensor:
@@ -163,6 +171,7 @@ def main() -> int:
             write(root, "quire-grammar", TOKENS, "quire-grammar", arguments.models / "quire-grammar", GRAMMAR_CASES)
             folder = arguments.models / "SmolLM2-135M-Instruct"
             write(root, "smollm2", GENERATION, "SmolLM2-135M-Instruct", folder, SMOLLM2_CASES)
+            write(root, "whisper-tiny-en", SPEECH, "whisper-tiny.en", arguments.models / "whisper-tiny.en", WHISPER_CASES)
         if not arguments.check:
             return 0
         different = [

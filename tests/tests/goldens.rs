@@ -96,7 +96,7 @@ fn the_bundled_model_equals_python() {
 
 #[test]
 fn real_models_equal_python() {
-    for name in ["minilm", "quire-grammar", "smollm2"] {
+    for name in ["minilm", "quire-grammar", "smollm2", "whisper-tiny-en"] {
         let file = real_case_file(name).unwrap();
         if file.folder().is_none() {
             println!("skipped: no real models (`{}` is not in $BURNPIPE_REAL_MODELS)", file.model);

@@ -18,6 +18,7 @@ from . import modernbert  # noqa: F401
 from . import mpnet  # noqa: F401
 from . import tapas  # noqa: F401
 from . import wav2vec2  # noqa: F401
+from . import whisper  # noqa: F401
 from . import xlnet  # noqa: F401
 from . import decoder_heads  # noqa: F401 - after the families that it has more of
 from . import vit, deit, dinov2, resnet, convnext  # noqa: F401

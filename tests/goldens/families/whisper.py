@@ -213,7 +213,13 @@ whisper(
 # Before there was generation_config.json, config.json said how to begin.
 whisper(
     "whisper-speech-old",
-    pick(cases(), "default", "greedy", "beams", "languages", "chunks") + [
+    [
+        # The model's length is less than the pipeline's, and nothing else says how much to write.
+        Case("default", FILES[:1], error=True),
+        Case("greedy", FILES, generate(max_new_tokens=9, num_beams=1)),
+        Case("beams", FILES, generate(max_new_tokens=7)),
+        Case("languages", FILES, {"return_language": True, **generate(max_new_tokens=6)}),
+        Case("chunks", [LONG, SHORT], {"chunk_length_s": 0.8, **generate(max_new_tokens=6, num_beams=2)}),
         Case("timestamps", FILES[:1], {"return_timestamps": True}, error=True),
         Case("words", FILES[:1], {"return_timestamps": "word"}, error=True),
         Case("language", FILES[:1], generate(language="de"), error=True),

@@ -198,7 +198,7 @@ impl WhisperSession {
     fn end_window(&mut self, id: usize, generated: &Generated) -> Result<Option<Written>> {
         let lost = || Error::new(ErrorKind::Internal, "a sound ended that had not begun");
         let hearing = self.hearings.get_mut(&id).ok_or_else(lost)?;
-        let tokens = generated.sequences.first().map_or(&[][..], |sequence| &sequence.tokens);
+        let tokens = generated.sequences.first().map_or(&[][..], |sequence| sequence.tokens.as_slice());
         self.recognizer.take_window(hearing, tokens)?;
         if hearing.seek < hearing.sound.frames {
             return Ok(None);
