@@ -17,6 +17,7 @@ RAW: dict[str, Any] = {"raw": array(0.06, 8), "sampling_rate": 16_000}
 def classification_cases() -> list[Case]:
     return [
         Case("default", [*FILES, VOICE]),
+        Case("another_rate", [SLOW]),
         Case("top_2", FILES, {"top_k": 2}),
         Case("top_1", FILES[:2], {"top_k": 1}),
         Case("top_null", FILES[:2], {"top_k": None}),
@@ -42,6 +43,7 @@ def ctc_cases() -> list[Case]:
     channels = {"array": [array(0.05, 9), array(0.05, 10)], "sampling_rate": 16_000}
     return [
         Case("default", [*FILES, VOICE]),
+        Case("another_rate", [SLOW]),
         Case("char", FILES, {"return_timestamps": "char"}),
         Case("word", [*FILES, SHORT], {"return_timestamps": "word"}),
         Case("timestamps_true", FILES[:1], {"return_timestamps": True}, error=True),

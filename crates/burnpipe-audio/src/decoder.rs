@@ -1,7 +1,7 @@
 //! Files to samples of one channel at their own rate, by symphonia.
 
 use std::any::Any;
-use std::io::ErrorKind as IoErrorKind;
+use std::io::{ErrorKind as IoErrorKind, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use burnpipe_core::{Error, ErrorContext, ErrorKind, Result};
@@ -16,8 +16,9 @@ use symphonia::core::formats::{FormatOptions, FormatReader, Track, TrackType};
 use symphonia::core::io::{MediaSource, MediaSourceStream};
 use symphonia::core::meta::MetadataOptions;
 
-use crate::container::ContainerHeader;
 use crate::downmix::Downmix;
+use crate::mp4_edits::Mp4Edits;
+use crate::wav_header::WavHeader;
 
 /// Decodes the first sound of a file.
 pub(crate) struct Decoder {
@@ -25,7 +26,8 @@ pub(crate) struct Decoder {
     format: Box<dyn FormatReader>,
     decoder: Box<dyn AudioDecoder>,
     track_id: u32,
-    header: ContainerHeader,
+    wav_header: WavHeader,
+    mp4_edits: Mp4Edits,
     /// Samples that are left of those before the sound; not known before the first packet.
     samples_before: Option<u64>,
     /// The layout of the packet before, and what its channels count.
@@ -36,8 +38,9 @@ pub(crate) struct Decoder {
 impl Decoder {
     /// Finds out what the file is, by its content, and begins.
     pub(crate) fn new(mut source: Box<dyn MediaSource>, name: &str) -> Result<Self> {
-        let header =
-            ContainerHeader::read(&mut source).context(ErrorKind::Io, || format!("cannot read {name}"))?;
+        let (wav_header, mp4_edits) =
+            read_headers(&mut source).context(ErrorKind::Io, || format!("cannot read {name}"))?;
+        let source = wav_header.correct(source);
         let stream = MediaSourceStream::new(source, Default::default());
         let format = guarded(name, || {
             symphonia::default::get_probe().probe(
@@ -55,7 +58,8 @@ impl Decoder {
             format,
             decoder,
             track_id,
-            header,
+            wav_header,
+            mp4_edits,
             samples_before,
             downmix: None,
             planes: Vec::new(),
@@ -95,7 +99,7 @@ impl Decoder {
             if self.downmix.as_ref().is_none_or(|(known, _)| known != channels) {
                 let format = self.format.format_info().format;
                 let unnamed =
-                    format == FORMAT_ID_AIFF || (format == FORMAT_ID_WAVE && !self.header.wav_names_speakers);
+                    format == FORMAT_ID_AIFF || (format == FORMAT_ID_WAVE && !self.wav_header.names_speakers);
                 let downmix =
                     if unnamed { Downmix::guessed(channels.count()) } else { Downmix::new(channels) };
                 self.downmix = Some((channels.clone(), downmix));
@@ -113,11 +117,21 @@ impl Decoder {
 
     /// Drops what an encoder needed to begin.
     fn drop_samples_before(&mut self, rate: u32, mono: &mut Vec<f32>) {
-        let left = self.samples_before.get_or_insert(self.header.samples_before(self.track_id, rate));
+        let left = self.samples_before.get_or_insert(self.mp4_edits.samples_before(self.track_id, rate));
         let dropped = usize::try_from(*left).unwrap_or(usize::MAX).min(mono.len());
         mono.drain(..dropped);
         *left -= dropped as u64;
     }
+}
+
+/// What symphonia does not say of headers. A source that cannot go back is not looked at.
+fn read_headers(source: &mut Box<dyn MediaSource>) -> std::io::Result<(WavHeader, Mp4Edits)> {
+    if !source.is_seekable() {
+        return Ok(Default::default());
+    }
+    let headers = (WavHeader::read(source)?, Mp4Edits::read(source)?);
+    source.seek(SeekFrom::Start(0))?;
+    Ok(headers)
 }
 
 /// The first sound of a file and its decoder.

@@ -14,16 +14,17 @@
 
 #![forbid(unsafe_code)]
 
-mod container;
 mod decoder;
 mod downmix;
 mod extractor;
 mod mel;
+mod mp4_edits;
 mod reader;
 mod resample;
 mod resampler;
 mod spectrum;
 mod wav;
+mod wav_header;
 mod waveform;
 
 pub use extractor::{AudioFeatures, FeatureExtractor};

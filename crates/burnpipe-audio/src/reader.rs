@@ -24,6 +24,10 @@ const BLOCK: usize = 1 << 14;
 /// alone. What a file holds is told by its content, never by its name. Broken packets are skipped and a cut file
 /// gives what is there, as in Python.
 ///
+/// Channels are added with the weights that ffmpeg gives them, 0.71 for left and right and 1 for the middle, so that
+/// samples may pass 1. What comes at the model's rate already is not changed in any bit; resampled sounds are within
+/// 1e-6 of ffmpeg 5.1's.
+///
 /// ```
 /// use burnpipe_audio::{PcmFormat, SoundReader};
 ///

@@ -3,6 +3,7 @@
 //! `PIL.Image.open`, `ImageOps.exif_transpose` and `.convert("RGB")` of Pillow 13: the format is told by the
 //! bytes and not by a name, the first frame of an animation is taken, EXIF turns the image, alpha is dropped.
 
+mod bmp;
 mod gif;
 mod jpeg;
 mod png;
@@ -75,7 +76,7 @@ impl Format {
 
     fn decode(self, bytes: &[u8]) -> Decoding<Decoded> {
         match self {
-            Self::Bmp => of_crate(image::codecs::bmp::BmpDecoder::new(Cursor::new(bytes))?),
+            Self::Bmp => bmp::decode(bytes),
             Self::Gif => gif::decode(bytes),
             Self::Jpeg => jpeg::decode(bytes),
             Self::Png => png::decode(bytes),

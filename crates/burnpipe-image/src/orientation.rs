@@ -9,30 +9,49 @@ pub(crate) fn of(exif: Option<&[u8]>, xmp: Option<&[u8]>) -> u8 {
     orientation.and_then(|value| u8::try_from(value).ok()).unwrap_or(1)
 }
 
-/// The value in the first directory of a TIFF header, which EXIF is.
+/// The value in EXIF, which is a TIFF without pixels.
 fn in_exif(exif: &[u8]) -> Option<u32> {
     let mut exif = exif;
     while let Some(rest) = exif.strip_prefix(b"Exif\0\0") {
         exif = rest;
     }
-    let reader = match exif.get(..2)? {
-        b"II" => Reader { bytes: exif, is_little: true },
-        b"MM" => Reader { bytes: exif, is_little: false },
-        _ => return None,
-    };
-    let directory = reader.long(4)? as usize;
-    let count = usize::from(reader.short(directory)?);
-    let entries = (0..count).map(|entry| directory.saturating_add(2 + 12 * entry));
-    // The last of several counts.
-    entries.take_while(|&at| reader.long(at + 8).is_some()).filter_map(|at| reader.orientation(at)).last()
+    Tags::of_tiff(exif)?.find(ORIENTATION).map(|(_, value)| value)
 }
 
-struct Reader<'a> {
+/// The first directory of a TIFF.
+pub(crate) struct Tags<'a> {
     bytes: &'a [u8],
     is_little: bool,
 }
 
-impl Reader<'_> {
+impl<'a> Tags<'a> {
+    /// `None` where the order of bytes is not told.
+    pub(crate) fn of_tiff(bytes: &'a [u8]) -> Option<Self> {
+        match bytes.get(..2)? {
+            b"II" => Some(Self { bytes, is_little: true }),
+            b"MM" => Some(Self { bytes, is_little: false }),
+            _ => None,
+        }
+    }
+
+    /// A single whole number of 16 or 32 bits: where it stands, and its value. The last one counts of several.
+    pub(crate) fn find(&self, tag: u16) -> Option<(usize, u32)> {
+        let directory = self.long(4)? as usize;
+        let count = usize::from(self.short(directory)?);
+        let entries = (0..count).map(|entry| directory.saturating_add(2 + 12 * entry));
+        let whole = entries.take_while(|&at| self.long(at.saturating_add(8)).is_some());
+        whole.filter_map(|at| self.value(at, tag)).last()
+    }
+
+    fn value(&self, at: usize, tag: u16) -> Option<(usize, u32)> {
+        let is_wanted = self.short(at)? == tag && self.long(at + 4)? == 1;
+        match self.short(at + 2)? {
+            3 | 8 if is_wanted => Some((at + 8, self.short(at + 8)?.into())),
+            4 | 9 if is_wanted => Some((at + 8, self.long(at + 8)?)),
+            _ => None,
+        }
+    }
+
     fn short(&self, at: usize) -> Option<u16> {
         let &bytes = self.bytes.get(at..)?.first_chunk()?;
         Some(if self.is_little { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) })
@@ -43,14 +62,9 @@ impl Reader<'_> {
         Some(if self.is_little { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) })
     }
 
-    /// The value of an entry that is a single whole number of 16 or 32 bits.
-    fn orientation(&self, at: usize) -> Option<u32> {
-        let is_wanted = self.short(at)? == ORIENTATION && self.long(at + 4)? == 1;
-        match self.short(at + 2)? {
-            3 | 8 if is_wanted => Some(self.short(at + 8)?.into()),
-            4 | 9 if is_wanted => self.long(at + 8),
-            _ => None,
-        }
+    /// Sixteen bits in the order of this file.
+    pub(crate) fn short_bytes(&self, value: u16) -> [u8; 2] {
+        if self.is_little { value.to_le_bytes() } else { value.to_be_bytes() }
     }
 }
 

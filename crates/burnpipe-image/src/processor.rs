@@ -13,7 +13,7 @@ use std::sync::Arc;
 use burnpipe_core::{Error, ErrorContext, ErrorKind, ModelFiles, Result, quoted, suggestion};
 use serde_json::{Map, Value};
 
-use self::classes::{Class, Defaults, Extra};
+use self::classes::{Class, Defaults, Extra, Resizing};
 use self::geometry::Geometry;
 use self::settings::Settings;
 use crate::resize::{self, Arithmetic};
@@ -81,7 +81,8 @@ impl ImageProcessor {
                 let message = format!("`{}` has no setting `{name}`; {tail}", self.class.name);
                 return Err(Error::new(ErrorKind::Parameter, message));
             }
-            if !value.is_null() {
+            // To slow classes a `null` says that nothing is replaced.
+            if self.is_fast || !value.is_null() {
                 config.insert(name.clone(), value.clone());
             }
         }
@@ -95,7 +96,7 @@ impl ImageProcessor {
             |names: &[&'static str], are_known: bool| if are_known { names.to_vec() } else { Vec::new() };
         [
             of(&["do_resize", "size", "resample", "do_rescale", "rescale_factor", "do_convert_rgb"], true),
-            of(&["do_center_crop", "crop_size"], self.is_fast || defaults.crop_size.is_some()),
+            of(&["do_center_crop", "crop_size"], defaults.crops(self.is_fast)),
             of(&["do_normalize", "image_mean", "image_std"], defaults.normal.is_some()),
             of(&["crop_pct"], defaults.crop_pct.is_some()),
             of(&["rescale_offset", "include_top"], defaults.extra == Extra::EfficientNet),
@@ -116,17 +117,19 @@ impl ImageProcessor {
             Geometry::new(&self.settings, defaults, self.is_fast, [image.height(), image.width()])?;
         let arithmetic = if self.is_fast { Arithmetic::Torch } else { Arithmetic::Pillow };
         let [height, width] = geometry.resized;
-        if defaults.extra == Extra::RescaleFirst && geometry.resized != [image.height(), image.width()] {
-            resize::check(width, height)?;
-            return Ok(self.rescaled_first(image, &geometry));
-        }
         let filter = self.settings.resample.unwrap_or(defaults.resample);
+        let is_resized = geometry.resized != [image.height(), image.width()];
+        // The nearest pixel is the same before and after.
+        if defaults.extra == Extra::RescaleFirst && is_resized && filter != Filter::Nearest {
+            resize::check(width, height)?;
+            return Ok(self.rescaled_first(image, &geometry, filter));
+        }
         let resized;
-        let image = if geometry.resized == [image.height(), image.width()] {
-            image
-        } else {
+        let image = if is_resized {
             resized = resize::resize_with(image, width, height, filter, arithmetic)?;
             &resized
+        } else {
+            image
         };
         Ok(self.values(image, &geometry))
     }
@@ -155,7 +158,7 @@ impl ImageProcessor {
     }
 
     /// DINOv3: resizes what is rescaled, and normalises that.
-    fn rescaled_first(&self, image: &Image, geometry: &Geometry) -> PixelValues {
+    fn rescaled_first(&self, image: &Image, geometry: &Geometry, filter: Filter) -> PixelValues {
         let settings = &self.settings;
         let factor = settings.rescale_factor.unwrap_or(1.0) as f32;
         let planes: Vec<f32> = (0..3)
@@ -163,14 +166,14 @@ impl ImageProcessor {
                 image.pixels().as_chunks::<3>().0.iter().map(move |pixel| f32::from(pixel[color]) * factor)
             })
             .collect();
-        let filter = settings.resample.unwrap_or(Filter::Bilinear);
         let planes =
             resize::resize_planes(&planes, [image.height(), image.width()], geometry.resized, filter);
         let [height, width] = geometry.resized;
         let (rows, columns) = (&geometry.rows, &geometry.columns);
         let mut values = Vec::with_capacity(3 * rows.length * columns.length);
         for (color, plane) in planes.chunks_exact(height * width).enumerate() {
-            let (mean, std) = (settings.image_mean[color] as f32, settings.image_std[color] as f32);
+            let of = |colors: Option<[f64; 3]>| colors.map_or(0.0, |colors| colors[color] as f32);
+            let (mean, std) = (of(settings.image_mean), of(settings.image_std));
             let normal = |value: f32| if settings.do_normalize { (value - mean) / std } else { value };
             let cell = |y, x| Some(plane[rows.source(y)? * width + columns.source(x)?]);
             let cells = (0..rows.length).flat_map(|y| (0..columns.length).map(move |x| (y, x)));
@@ -250,7 +253,8 @@ fn tables(settings: &Settings, defaults: &Defaults, is_fast: bool) -> [[f32; 256
         is_fast && settings.do_normalize && !settings.rescale_offset && defaults.extra != Extra::RescaleFirst;
     let mut tables = [[0.0; 256]; 3];
     for (color, table) in tables.iter_mut().enumerate() {
-        let (mut mean, mut std) = (settings.image_mean[color] as f32, settings.image_std[color] as f32);
+        let of = |colors: Option<[f64; 3]>| colors.map_or(0.0, |colors| colors[color] as f32);
+        let (mut mean, mut std) = (of(settings.image_mean), of(settings.image_std));
         for (number, value) in (0..=255u8).zip(table.iter_mut()) {
             *value = f32::from(number);
             match factor {
@@ -279,6 +283,11 @@ fn tables(settings: &Settings, defaults: &Defaults, is_fast: bool) -> [[f32; 256
 }
 
 impl Settings {
+    /// Whether anything is divided by `image_std`.
+    fn divides(&self) -> bool {
+        self.do_normalize || self.include_top
+    }
+
     /// What Python finds wrong when it runs.
     fn check(&self, defaults: &Defaults, is_fast: bool) -> Result<()> {
         let wrong = |message: &str| Err(Error::new(ErrorKind::Config, message));
@@ -288,8 +297,17 @@ impl Settings {
         if self.do_center_crop && self.crop_size.is_none_or(|size| size.height.is_none()) {
             return wrong("`do_center_crop` needs a `crop_size` with `height` and `width`");
         }
-        if (self.do_normalize || self.include_top) && self.image_std.contains(&0.0) {
+        if self.do_normalize && self.image_mean.is_none() || self.divides() && self.image_std.is_none() {
+            return wrong("`do_normalize` needs `image_mean` and `image_std`");
+        }
+        if self.divides() && self.image_std.is_some_and(|std| std.contains(&0.0)) {
             return wrong("`image_std` holds a zero, and nothing can be divided by it");
+        }
+        if self.do_resize && self.size.is_none() {
+            return wrong("`do_resize` needs a `size`");
+        }
+        if self.do_resize && defaults.resizing == Resizing::ConvNext && self.crop_pct.is_none() {
+            return wrong("`do_resize` needs a `crop_pct`");
         }
         if defaults.extra == Extra::RescaleFirst && self.do_normalize && !self.do_rescale {
             return wrong("this processor normalises only what it has rescaled: `do_rescale` must be true");

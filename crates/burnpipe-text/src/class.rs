@@ -29,7 +29,8 @@ pub(crate) enum Family {
     FNet,
     /// As [`Bert`](Self::Bert), with a type id of its own for the first token.
     Funnel,
-    /// What tokenizer.json says, but for what goes around a text: `add_bos_token` and `add_eos_token` say that.
+    /// SentencePiece over `tokenizer.model` with bytes; what goes around a text, `add_bos_token` and `add_eos_token` say
+    /// and not tokenizer.json.
     Gemma,
     /// As [`Gemma`](Self::Gemma), with other special tokens.
     Llama,
@@ -195,8 +196,14 @@ pub(crate) fn choose(
         return Ok(class);
     }
     let class = by_files(model)?;
-    if class.family == Family::Plain && model_type.is_none() && model.read(AMBIGUOUS)?.is_some() {
-        return Err(ambiguous(model));
+    if class.family == Family::Plain && model_type.is_none() {
+        for file in AMBIGUOUS {
+            // Of LLaMA's and Gemma's, tokenizer.json says nearly all.
+            let is_needed = file != LLAMA_FILE || model.read(files::TOKENIZER_JSON)?.is_none();
+            if is_needed && model.read(file)?.is_some() {
+                return Err(ambiguous(model, file));
+            }
+        }
     }
     Ok(class)
 }
@@ -239,12 +246,16 @@ fn by_files(model: &dyn ModelFiles) -> Result<&'static TokenizerClass> {
     Ok(&PLAIN)
 }
 
-/// The file of ALBERT's, BigBird's, XLNet's and other slow tokenizers, which read it in different ways.
-const AMBIGUOUS: &str = "spiece.model";
+/// The file of ALBERT's, BigBird's, XLNet's and other slow tokenizers, and that of LLaMA's and Gemma's, which read it in
+/// different ways.
+const AMBIGUOUS: [&str; 2] = ["spiece.model", LLAMA_FILE];
 
-fn ambiguous(model: &dyn ModelFiles) -> Error {
+/// The file of LLaMA's and Gemma's slow tokenizers.
+pub(crate) const LLAMA_FILE: &str = "tokenizer.model";
+
+fn ambiguous(model: &dyn ModelFiles, file: &str) -> Error {
     let message = format!(
-        "`{AMBIGUOUS}` of `{}` does not say which tokenizer it is for; name the class as `tokenizer_class` in \
+        "`{file}` of `{}` does not say which tokenizer it is for; name the class as `tokenizer_class` in \
          `{}`, or the model as `model_type` in `config.json`",
         model.model_name(),
         files::TOKENIZER_CONFIG
@@ -264,7 +275,8 @@ impl TokenizerClass {
             Family::Bert | Family::Funnel | Family::MPNet => &["vocab.txt"],
             Family::DebertaV2 => &["spm.model"],
             Family::RemBert => &["sentencepiece.model"],
-            Family::Gemma | Family::Llama | Family::Plain => &[],
+            Family::Gemma | Family::Llama => &[LLAMA_FILE],
+            Family::Plain => &[],
         }
     }
 

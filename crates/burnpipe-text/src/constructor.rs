@@ -184,6 +184,9 @@ fn wrapped(family: Family, constructor: Constructor, name: &str, text: &str) -> 
         (Family::Deberta, "mask_token") if is_slow => mask,
         (Family::Deberta, _) if is_slow => special,
         (Family::DebertaV2, "unk_token") if is_slow => AddedToken { normalized: Some(true), ..special },
+        (Family::Gemma | Family::Llama, "bos_token" | "eos_token" | "unk_token" | "pad_token") if is_slow => {
+            AddedToken { normalized: Some(false), ..special }
+        }
         (Family::Bart | Family::Roberta, _) if is_slow => plain,
         (Family::Whisper, _) if is_slow => AddedToken { normalized: Some(false), ..special },
         (Family::BigBird, _) => plain,

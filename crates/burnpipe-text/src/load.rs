@@ -28,6 +28,7 @@ pub(crate) fn load(model: &dyn ModelFiles) -> Result<Inner> {
         files::read_object(model, files::TOKENIZER_CONFIG, ErrorKind::Tokenizer)?.unwrap_or_default();
     let class = class::choose(model, &config)?;
     match tokenizer_json::read(model, &tokenizer_file(&config))? {
+        Some(_) if is_made_anew(model, class, &config)? => from_slow_files(model, class, config),
         Some(json) => from_json(model, class, config, json),
         None => from_slow_files(model, class, config),
     }
@@ -125,6 +126,13 @@ fn finish(
         vocab_size: OnceLock::new(),
         other_vocabulary: OnceLock::new(),
     })
+}
+
+/// LLaMA's fast tokenizer is made from `tokenizer.model`, whatever tokenizer.json says, where `add_prefix_space` is set.
+/// Without that file Python fails; here tokenizer.json is read then.
+fn is_made_anew(model: &dyn ModelFiles, class: &TokenizerClass, config: &Map<String, Value>) -> Result<bool> {
+    let is_set = config.get("add_prefix_space").is_some_and(|value| !value.is_null());
+    Ok(class.family == Family::Llama && is_set && model.read(class::LLAMA_FILE)?.is_some())
 }
 
 /// tokenizer.json, or the newest of its versions that transformers 4.56.2 would take.

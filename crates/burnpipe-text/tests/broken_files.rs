@@ -41,6 +41,8 @@ const ALBERT: &[u8] = br#"{"model_type": "albert"}"#;
 const BARTHEZ: &[u8] = br#"{"tokenizer_class": "BarthezTokenizer"}"#;
 const CAMEMBERT: &[u8] = br#"{"model_type": "camembert"}"#;
 const DEBERTA_V2: &[u8] = br#"{"model_type": "deberta-v2"}"#;
+const GEMMA: &[u8] = br#"{"model_type": "gemma"}"#;
+const LLAMA: &[u8] = br#"{"model_type": "llama"}"#;
 const XLNET: &[u8] = br#"{"model_type": "xlnet"}"#;
 const VOCABULARY: &[u8] = b"[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nhello\n";
 
@@ -74,6 +76,7 @@ struct Case<'a> {
 #[test]
 fn broken_files_are_named() {
     let spm = tokenizer_file("xlm-roberta-slow/sentencepiece.bpe.model");
+    let llama = tokenizer_file("llama-slow/tokenizer.model");
     let json = tokenizer_file("bert-fast/tokenizer.json");
     let merges = tokenizer_file("roberta-slow/merges.txt");
     let broken_charsmap = String::from_utf8(json.clone()).unwrap().replacen(
@@ -123,6 +126,30 @@ fn broken_files_are_named() {
             files: &[("spiece.model", &spm)],
             kind: ErrorKind::Tokenizer,
             says: &["`spiece.model`", "`tokenizer_class`", "`model_type`"],
+        },
+        Case {
+            files: &[("config.json", LLAMA)],
+            kind: ErrorKind::MissingFile,
+            says: &["`tokenizer.json` or `tokenizer.model`"],
+        },
+        Case {
+            files: &[("tokenizer.model", &llama)],
+            kind: ErrorKind::Tokenizer,
+            says: &["`tokenizer.model`", "`tokenizer_class`", "`model_type`"],
+        },
+        Case {
+            files: &[("config.json", LLAMA), ("tokenizer.model", &llama[..llama.len() / 3])],
+            kind: ErrorKind::Tokenizer,
+            says: &["`tokenizer.model`"],
+        },
+        Case {
+            files: &[
+                ("config.json", GEMMA),
+                ("tokenizer.model", &llama),
+                ("tokenizer_config.json", br#"{"pad_token": null}"#),
+            ],
+            kind: ErrorKind::Tokenizer,
+            says: &["`pad_token`"],
         },
         Case { files: &[("config.json", b"{")], kind: ErrorKind::Config, says: &["`config.json`"] },
         Case {

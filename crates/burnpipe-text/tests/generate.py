@@ -11,6 +11,7 @@ import random
 import shutil
 import time
 
+import decoder_folders
 import encoder_folders
 import folders
 from folders import CORPUS, DATA, TOKENIZERS, write_json
@@ -55,6 +56,7 @@ FIXED_TEXTS = [
 # With every text and every choice of arguments.
 MAIN = ("bert-slow", "roberta-slow", "xlm-roberta-slow")
 MAIN_ENCODERS = ("albert-slow", "camembert-slow", "deberta-slow", "deberta-v2-slow", "mpnet-slow", "xlnet-slow")
+MAIN_DECODERS = ("gemma-slow", "llama-slow", "llama-slow-new")
 # With long texts of every kind.
 HOSTILE = (*MAIN_ENCODERS, "albert-slow-bpe", "camembert-slow-bpe", "deberta-v2-slow-split", "electra-slow", "modernbert-fast")
 
@@ -75,6 +77,16 @@ HOSTILE_TEXTS = [
     "日本語です。Hello,world!(ok)-fine…¿qué?",
     " trailing and  double   spaces   ",
     "\u00a0 \u2003 \u3000x\u200b\u200d\ufe0f",
+]
+
+# Only for those of decoder_folders.py.
+SPACED_TEXTS = [
+    "\t\t\tdef f(x):\n\t\treturn  x\n\n\n    # four  spaces",
+    " <s> Hello</s>x<unk> <begin>y <|user|>  z",
+    "<start_of_turn>user\nHi<end_of_turn>\n<start_of_turn> model<bos><eos><pad>",
+    "▁▁ Hello▁world ▁",
+    "<0x09><0x41> \u0085 \U0001F9A9 12345 007",
+    " leading and trailing  ",
 ]
 
 PAIR = ("Angela Merkel lives in Köln.", "Straße 東京 👍🏽 newest!")
@@ -135,6 +147,8 @@ HOSTILE_LONG = (
     "\u0301", "e\u0301", "``", " ", "\n", "👩‍👩‍👧‍👦", "🇩🇪", "שָׁלוֹם مرحبا ", "\u0000", "12,", ".", "<mask>", "[MASK] ", "▁", "東", "İ"
 )
 
+DECODER_LONG = ("\u0301", " ", "\n", "\t", "👩‍👩‍👧‍👦", "\u0000", "<s>", "東", "İ")
+
 DECODE_IDS = [[], [0, 1, 2, 3, 4], [5, 100000, 6, 7]]
 
 
@@ -148,10 +162,15 @@ def main():
     for folder in first:
         whole = folder.name in MAIN
         write_cases(folder, texts if whole else texts[:20], KWARGS_TEXTS if whole else KWARGS_TEXTS[1:2], LONG if whole else LONG[:1])
-    for folder in sorted(set(TOKENIZERS.iterdir()) - set(first)):
+    second = sorted(set(TOKENIZERS.iterdir()) - set(first))
+    decoder_folders.make()
+    for folder in second:
         whole = folder.name in MAIN_ENCODERS
         long = LONG + HOSTILE_LONG if folder.name in HOSTILE else LONG[:1]
         write_cases(folder, texts + HOSTILE_TEXTS if whole else texts[6:20:2] + HOSTILE_TEXTS, KWARGS_TEXTS if whole else [], long)
+    for folder in sorted(set(TOKENIZERS.iterdir()) - set(first) - set(second)):
+        whole = folder.name in MAIN_DECODERS
+        write_cases(folder, texts + HOSTILE_TEXTS if whole else texts[4:20:2] + SPACED_TEXTS, KWARGS_TEXTS if whole else [], LONG + DECODER_LONG if whole else LONG[:1])
     write_json(DATA / "inputs.json", INPUTS.distinct)
     write_json(DATA / "arguments.json", ARGUMENTS.distinct)
 

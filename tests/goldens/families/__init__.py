@@ -4,7 +4,6 @@ from . import bart  # noqa: F401
 from . import gpt2  # noqa: F401
 from . import llama  # noqa: F401
 from . import falcon, gemma, gpt_neo, gptj, mistral, opt, phi, qwen, stablelm, starcoder2  # noqa: F401
-from . import decoder_heads, falcon, gemma, gpt_neo, gptj, mistral, opt, phi, qwen, stablelm  # noqa: F401
 from . import albert  # noqa: F401
 from . import audio_spectrogram_transformer  # noqa: F401
 from . import camembert  # noqa: F401
@@ -21,5 +20,5 @@ from . import tapas  # noqa: F401
 from . import wav2vec2  # noqa: F401
 from . import whisper  # noqa: F401
 from . import xlnet  # noqa: F401
-from . import decoder_tasks  # noqa: F401 - after the families that it has more of
+from . import decoder_heads  # noqa: F401 - after the families that it has more of
 from . import vit, deit, dinov2, resnet, convnext  # noqa: F401

@@ -72,7 +72,7 @@ impl WhisperFeatureExtractor {
     ///
     /// When its numbers cannot be used.
     pub(super) fn new(config: WhisperConfig) -> Result<Self> {
-        let n_samples = config.chunk_length.checked_mul(config.sampling_rate as usize).unwrap_or(usize::MAX);
+        let n_samples = config.chunk_length.saturating_mul(config.sampling_rate as usize);
         let usable = (2..=LARGEST_TRANSFORM).contains(&config.n_fft)
             && (1..=LARGEST_TRANSFORM).contains(&config.hop_length)
             && (2..=config.n_fft).contains(&config.feature_size)

@@ -1,16 +1,18 @@
 //! JPEG, with the arithmetic of libjpeg-turbo, which Pillow reads with.
 
-use libjpeg_turbo_rs::common::error::DecodeWarning;
 use libjpeg_turbo_rs::{Decoder, PixelFormat};
 
 use super::{Decoded, Decoding, check_size, gather, rgb_of_cmyk};
 use crate::orientation;
 
 pub(super) fn decode(bytes: &[u8]) -> Decoding<Decoded> {
+    if !has_end(bytes) {
+        return Err("it is cut off".into());
+    }
     let mut decoder = Decoder::new(bytes)?;
     let header = decoder.header();
     let (width, height) = (header.width, header.height);
-    let (components, is_progressive) = (header.components.len(), header.is_progressive);
+    let components = header.components.len();
     check_size(width.into(), height.into())?;
     if !matches!(components, 1 | 3 | 4) || header.precision != 8 {
         return Err(format!("{components} components of {} bits are not read", header.precision).into());
@@ -19,11 +21,6 @@ pub(super) fn decode(bytes: &[u8]) -> Decoding<Decoded> {
     decoder.set_lenient(true);
     decoder.set_output_format(if components == 4 { PixelFormat::Cmyk } else { PixelFormat::Rgb });
     let image = decoder.decode_image()?;
-    let is_short =
-        image.warnings.iter().any(|warning| matches!(warning, DecodeWarning::TruncatedData { .. }));
-    if (is_short || is_progressive) && !has_end(bytes) {
-        return Err("it is cut off".into());
-    }
     let orientation = orientation::of(image.exif_data.as_deref(), image.xmp_data.as_deref());
     let pixels = if components == 4 {
         // Pillow takes Adobe's convention, inks inverted, for every file of four components.
@@ -34,7 +31,7 @@ pub(super) fn decode(bytes: &[u8]) -> Decoding<Decoded> {
     Ok(Decoded { width: image.width, height: image.height, pixels, orientation })
 }
 
-/// Whether the marker that ends an image comes: without it Pillow waits for more bytes where rows are missing.
+/// Whether the marker that ends an image comes: without it Pillow waits for more bytes.
 fn has_end(bytes: &[u8]) -> bool {
     let mut rest = bytes.get(2..).unwrap_or_default();
     // Past the segments before the first scan: a thumbnail in one of them has an end of its own.
@@ -45,5 +42,5 @@ fn has_end(bytes: &[u8]) -> bool {
             break;
         }
     }
-    rest.windows(2).any(|window| window == [0xff, 0xd9])
+    rest.windows(2).rev().any(|window| window == [0xff, 0xd9])
 }

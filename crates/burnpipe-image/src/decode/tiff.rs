@@ -1,5 +1,6 @@
 //! The first page of a TIFF.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 
 use tiff::ColorType;
@@ -7,46 +8,87 @@ use tiff::decoder::{Decoder, DecodingResult, Limits};
 use tiff::tags::Tag;
 
 use super::{Decoded, Decoding, MOST_BYTES, check_size, clipped, gather, high, rgb_of_cmyk};
+use crate::orientation::Tags;
+
+/// Values of `PhotometricInterpretation`.
+const WHITE_IS_ZERO: u16 = 0;
+const BLACK_IS_ZERO: u16 = 1;
+const PALETTE: u16 = 3;
+
+/// The first value of `ExtraSamples` where alpha has dimmed the colours.
+const DIMMED: u16 = 1;
 
 pub(super) fn decode(bytes: &[u8]) -> Decoding<Decoded> {
     let mut limits = Limits::default();
     limits.decoding_buffer_size = MOST_BYTES;
     limits.intermediate_buffer_size = MOST_BYTES;
-    let mut decoder = Decoder::new(Cursor::new(bytes))?.with_limits(limits);
+    let bytes = palette_as_grey(bytes);
+    let mut decoder = Decoder::new(Cursor::new(&*bytes))?.with_limits(limits);
     let (width, height) = decoder.dimensions()?;
     check_size(width.into(), height.into())?;
-    let (width, height) = (width as usize, height as usize);
     let color = decoder.colortype()?;
-    let orientation = match decoder.find_tag_unsigned::<u16>(Tag::Orientation)? {
-        Some(orientation) => u8::try_from(orientation).unwrap_or(1),
-        None => 1,
-    };
-    let is_premultiplied = decoder
-        .find_tag_unsigned_vec::<u16>(Tag::ExtraSamples)?
-        .is_some_and(|extra| extra.first() == Some(&1));
-    let palette = match color {
-        ColorType::Palette(_) => decoder.get_tag_u16_vec(Tag::ColorMap)?,
-        _ => Vec::new(),
-    };
-    let mut samples = DecodingResult::U8(Vec::new());
-    let layout = decoder.read_image_to_buffer(&mut samples)?;
-    if layout.planes > 1 {
-        return Err(
-            "its colours lie in separate planes, which are not read: save it with them interleaved".into()
-        );
+    let mut tag = |tag| decoder.find_tag_unsigned::<u16>(tag);
+    let orientation = tag(Tag::Orientation)?.and_then(|value| u8::try_from(value).ok()).unwrap_or(1);
+    let is_inverted = tag(Tag::PhotometricInterpretation)? == Some(WHITE_IS_ZERO);
+    if tag(Tag::FillOrder)?.is_some_and(|order| order != 1) {
+        return Err("its bits lie from right to left, which is not read: save it anew".into());
     }
-    let unsupported = || format!("{color:?} is not read: save it as 8-bit RGB").into();
-    let pixels = match samples {
-        DecodingResult::U8(samples) => {
-            of_bytes(&samples, color, width, &palette, is_premultiplied).ok_or_else(unsupported)?
+    let palette = decoder.find_tag_unsigned_vec::<u16>(Tag::ColorMap)?.unwrap_or_default();
+    let extra = decoder.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples)?.unwrap_or_default();
+    let is_dimmed = extra.first() == Some(&DIMMED);
+
+    let mut samples = DecodingResult::U8(Vec::new());
+    let planes = decoder.read_image_to_buffer(&mut samples)?.planes;
+    let pixels = match (samples, color) {
+        (DecodingResult::U8(samples), _) => {
+            of_bytes(&interleaved(samples, planes), color, width as usize, &palette, is_dimmed)
         }
-        DecodingResult::U16(samples) if !is_premultiplied => {
-            of_words(&samples, color).ok_or_else(unsupported)?
+        // Pillow takes white for zero in bytes only.
+        (DecodingResult::U16(samples), ColorType::Gray(_)) => {
+            let grey = |sample: u16| clipped(if is_inverted { !sample } else { sample });
+            Some(gather(&samples, 1, |pixel| [grey(pixel[0]); 3]))
         }
-        samples if matches!(color, ColorType::Gray(_)) => of_wide_grey(samples).ok_or_else(unsupported)?,
-        _ => return Err(unsupported()),
+        (DecodingResult::U16(samples), color) => {
+            let samples = samples.into_iter().map(high).collect();
+            of_bytes(&interleaved(samples, planes), in_bytes(color), width as usize, &palette, is_dimmed)
+        }
+        (samples, ColorType::Gray(_)) => of_wide_grey(samples),
+        _ => None,
     };
-    Ok(Decoded { width, height, pixels, orientation })
+    let pixels = pixels.ok_or_else(|| format!("{color:?} is not read: save it as 8-bit RGB"))?;
+    Ok(Decoded { width: width as usize, height: height as usize, pixels, orientation })
+}
+
+/// The same file with its indices called grey: the decoder reads no palettes, and the numbers are the same.
+fn palette_as_grey(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let Some(tags) = Tags::of_tiff(bytes) else { return bytes.into() };
+    match tags.find(Tag::PhotometricInterpretation.to_u16()) {
+        Some((at, value)) if value == u32::from(PALETTE) => {
+            let mut bytes = bytes.to_vec();
+            bytes[at..at + 2].copy_from_slice(&tags.short_bytes(BLACK_IS_ZERO));
+            bytes.into()
+        }
+        _ => bytes.into(),
+    }
+}
+
+/// Planes of one colour each as pixels of all.
+fn interleaved(samples: Vec<u8>, planes: usize) -> Vec<u8> {
+    if planes < 2 {
+        return samples;
+    }
+    let length = samples.len() / planes;
+    (0..length).flat_map(|pixel| samples[pixel..].iter().step_by(length).take(planes).copied()).collect()
+}
+
+/// What a colour of 16 bits is when only the upper byte is kept.
+fn in_bytes(color: ColorType) -> ColorType {
+    match color {
+        ColorType::RGB(16) => ColorType::RGB(8),
+        ColorType::RGBA(16) => ColorType::RGBA(8),
+        ColorType::CMYK(16) => ColorType::CMYK(8),
+        other => other,
+    }
 }
 
 fn of_bytes(
@@ -54,43 +96,31 @@ fn of_bytes(
     color: ColorType,
     width: usize,
     palette: &[u16],
-    is_premultiplied: bool,
+    is_dimmed: bool,
 ) -> Option<Vec<u8>> {
     Some(match color {
-        ColorType::Gray(8) => gather(samples, 1, |pixel| [pixel[0]; 3]),
-        ColorType::Gray(bits @ (1 | 2 | 4)) => {
-            let scale = 255 / ((1u8 << bits) - 1);
-            gather(&unpacked(samples, width, bits), 1, |pixel| [pixel[0] * scale; 3])
+        ColorType::Gray(bits @ (1 | 2 | 4 | 8)) => {
+            let count = 1 << bits;
+            let scale = 255 / (count - 1);
+            let color_of = |index: usize| match palette.len() / 3 {
+                0 => [(index * scale) as u8; 3],
+                stride => {
+                    [0, 1, 2].map(|band| palette.get(band * stride + index).map_or(0, |&value| high(value)))
+                }
+            };
+            let colors: Vec<[u8; 3]> = (0..count).map(color_of).collect();
+            gather(&unpacked(samples, width, bits), 1, |index| colors[usize::from(index[0])])
         }
-        ColorType::GrayA(8) => gather(samples, 2, |pixel| [pixel[0]; 3]),
+        ColorType::GrayA(8) | ColorType::Multiband { bit_depth: 8, num_samples: 2 } if !is_dimmed => {
+            gather(samples, 2, |pixel| [pixel[0]; 3])
+        }
         ColorType::RGB(8) => samples.to_vec(),
-        ColorType::RGBA(8) if is_premultiplied => {
+        ColorType::RGBA(8) if is_dimmed => {
             gather(samples, 4, |pixel| [0, 1, 2].map(|band| straight(pixel[band], pixel[3])))
         }
         ColorType::RGBA(8) => gather(samples, 4, |pixel| [pixel[0], pixel[1], pixel[2]]),
         ColorType::CMYK(8) => {
             gather(samples, 4, |pixel| rgb_of_cmyk([pixel[0], pixel[1], pixel[2], pixel[3]]))
-        }
-        ColorType::Palette(bits @ (1 | 2 | 4 | 8)) => {
-            let count = 1 << bits;
-            let colors: Vec<[u8; 3]> = (0..count)
-                .map(|index| {
-                    [0, 1, 2].map(|band| palette.get(band * count + index).map_or(0, |&value| high(value)))
-                })
-                .collect();
-            gather(&unpacked(samples, width, bits), 1, |index| colors[usize::from(index[0])])
-        }
-        _ => return None,
-    })
-}
-
-fn of_words(samples: &[u16], color: ColorType) -> Option<Vec<u8>> {
-    Some(match color {
-        ColorType::Gray(16) => gather(samples, 1, |pixel| [clipped(pixel[0]); 3]),
-        ColorType::RGB(16) => gather(samples, 3, |pixel| [0, 1, 2].map(|band| high(pixel[band]))),
-        ColorType::RGBA(16) => gather(samples, 4, |pixel| [0, 1, 2].map(|band| high(pixel[band]))),
-        ColorType::CMYK(16) => {
-            gather(samples, 4, |pixel| rgb_of_cmyk([0, 1, 2, 3].map(|ink| high(pixel[ink]))))
         }
         _ => return None,
     })
@@ -109,15 +139,17 @@ fn of_wide_grey(samples: DecodingResult) -> Option<Vec<u8>> {
     })
 }
 
-/// One number a byte of rows in which several share one.
-fn unpacked(samples: &[u8], width: usize, bits: u8) -> Vec<u8> {
+/// One number a byte, of rows in which several share one.
+fn unpacked(samples: &[u8], width: usize, bits: u8) -> Cow<'_, [u8]> {
+    if bits == 8 {
+        return samples.into();
+    }
     let per_byte = usize::from(8 / bits);
-    let mask = (1u16 << bits) as u8 - 1;
+    let mask = (1 << bits) - 1;
+    let number =
+        |row: &[u8], x: usize| row[x / per_byte] >> (8 - usize::from(bits) * (x % per_byte + 1)) & mask;
     let rows = samples.chunks_exact(width.div_ceil(per_byte).max(1));
-    rows.flat_map(|row| {
-        (0..width).map(move |x| row[x / per_byte] >> (8 - usize::from(bits) * (x % per_byte + 1)) & mask)
-    })
-    .collect()
+    rows.flat_map(|row| (0..width).map(move |x| number(row, x))).collect()
 }
 
 /// A colour that alpha had dimmed, at its full strength.

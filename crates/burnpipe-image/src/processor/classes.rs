@@ -31,6 +31,13 @@ pub(super) struct Defaults {
     pub(super) extra: Extra,
 }
 
+impl Defaults {
+    /// Whether the class reads `do_center_crop`: fast ones do, but for SegFormer's.
+    pub(super) fn crops(&self, is_fast: bool) -> bool {
+        self.crop_size.is_some() || is_fast && self.extra != Extra::NeverCrops
+    }
+}
+
 #[derive(Clone, Copy)]
 pub(super) enum DefaultSize {
     Square(usize),
@@ -69,6 +76,8 @@ pub(super) enum Extra {
     EfficientNet,
     /// `do_flip_channel_order` puts blue first.
     MobileVit,
+    /// Not even the fast class crops.
+    NeverCrops,
     /// Pixels are rescaled before they are resized.
     RescaleFirst,
 }
@@ -178,7 +187,12 @@ const CLASSES: &[Class] = &[
     both("PvtImageProcessor", Defaults { normal: Some(IMAGENET), ..SQUARE }),
     both(
         "SegformerImageProcessor",
-        Defaults { size: DefaultSize::Square(512), normal: Some(IMAGENET), ..SQUARE },
+        Defaults {
+            size: DefaultSize::Square(512),
+            normal: Some(IMAGENET),
+            extra: Extra::NeverCrops,
+            ..SQUARE
+        },
     ),
     both("SiglipImageProcessor", Defaults { default_to_square: false, resample: Filter::Bicubic, ..SQUARE }),
     both("ViTImageProcessor", SQUARE),

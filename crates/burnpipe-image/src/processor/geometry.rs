@@ -39,7 +39,7 @@ impl Geometry {
         let mut resized = size;
         let mut own_crop = None;
         if settings.do_resize {
-            resized = match (defaults.resizing, settings.size.shortest_edge) {
+            resized = match (defaults.resizing, settings.size.and_then(|size| size.shortest_edge)) {
                 (Resizing::ConvNext, Some(edge)) if edge < CONVNEXT_SQUARE => {
                     own_crop = Some(edge);
                     shorter_edge(size, enlarged(edge, settings.crop_pct))
@@ -114,7 +114,7 @@ fn poolformer_start(room: isize) -> isize {
 
 /// Height and width that `size` asks for.
 fn resized_size(settings: &Settings, resizing: Resizing, size: [usize; 2]) -> Result<[usize; 2]> {
-    let wanted = &settings.size;
+    let wanted = &settings.size.unwrap_or_default();
     let sides = wanted.height.zip(wanted.width).map(|(height, width)| [height, width]);
     let edge = wanted.shortest_edge;
     let found = match resizing {

@@ -10,7 +10,7 @@ use crate::Filter;
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) do_resize: bool,
-    pub(super) size: Size,
+    pub(super) size: Option<Size>,
     pub(super) resample: Option<Filter>,
     pub(super) crop_pct: Option<f64>,
     pub(super) do_center_crop: bool,
@@ -19,8 +19,8 @@ pub(super) struct Settings {
     pub(super) rescale_factor: Option<f64>,
     pub(super) rescale_offset: bool,
     pub(super) do_normalize: bool,
-    pub(super) image_mean: [f64; 3],
-    pub(super) image_std: [f64; 3],
+    pub(super) image_mean: Option<[f64; 3]>,
+    pub(super) image_std: Option<[f64; 3]>,
     pub(super) include_top: bool,
     pub(super) do_flip_channel_order: bool,
 }
@@ -43,15 +43,15 @@ impl Settings {
             Some(Value::Bool(is_square)) if is_fast => *is_square,
             _ => defaults.default_to_square,
         };
-        let crops = is_fast || defaults.crop_size.is_some();
+        let crops = defaults.crops(is_fast);
         let normal = defaults.normal;
         Ok(Self {
             do_resize: reader.flag("do_resize", true)?,
-            size: reader.size("size", default_to_square)?.unwrap_or(defaults.size.into()),
+            size: reader.size("size", default_to_square, Some(defaults.size.into()))?,
             resample: reader.filter(defaults.resample)?,
             crop_pct: reader.fraction(defaults)?,
             do_center_crop: crops && reader.flag("do_center_crop", defaults.do_center_crop)?,
-            crop_size: reader.size("crop_size", true)?.or(defaults.crop_size.map(Size::square)),
+            crop_size: reader.size("crop_size", true, defaults.crop_size.map(Size::square))?,
             do_rescale: reader.flag("do_rescale", true)?,
             rescale_factor: reader.number("rescale_factor", Some(1.0 / 255.0))?,
             rescale_offset: defaults.extra == Extra::EfficientNet && reader.flag("rescale_offset", false)?,
@@ -72,9 +72,14 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// What a `null` means: nothing to a slow class, the default to a fast one.
+    /// What silence means: the default. A `null` means nothing at all.
     fn absent<T>(&self, key: &str, default: Option<T>) -> Option<T> {
-        if self.config.contains_key(key) && !self.is_fast { None } else { default }
+        if self.config.contains_key(key) { None } else { default }
+    }
+
+    /// The same where slow classes take the default for a `null` too.
+    fn absent_or_null<T>(&self, key: &str, default: Option<T>) -> Option<T> {
+        if self.is_fast { self.absent(key, default) } else { default }
     }
 
     fn value(&self, key: &str) -> Option<&Value> {
@@ -96,11 +101,11 @@ impl Reader<'_> {
         }
     }
 
-    /// `crop_pct`, whose `null` is the default to ConvNext and none to a slow PoolFormer.
+    /// `crop_pct`, whose `null` is the default to a slow ConvNeXT and none to PoolFormer.
     fn fraction(&self, defaults: &Defaults) -> Result<Option<f64>> {
         let Some(default) = defaults.crop_pct else { return Ok(None) };
         let fraction = match self.number("crop_pct", Some(default))? {
-            None if defaults.resizing == Resizing::ConvNext => Some(default),
+            None if defaults.resizing == Resizing::ConvNext && !self.is_fast => Some(default),
             fraction => fraction,
         };
         match fraction {
@@ -124,9 +129,9 @@ impl Reader<'_> {
         }
     }
 
-    /// One number for every colour or one for each; a `null` is the default to every class.
-    fn colors(&self, key: &str, default: Option<[f64; 3]>) -> Result<[f64; 3]> {
-        let Some(value) = self.value(key) else { return Ok(default.unwrap_or_default()) };
+    /// One number for every colour or one for each.
+    fn colors(&self, key: &str, default: Option<[f64; 3]>) -> Result<Option<[f64; 3]>> {
+        let Some(value) = self.value(key) else { return Ok(self.absent_or_null(key, default)) };
         let colors = match value {
             Value::Array(values) => {
                 let values: Option<Vec<f64>> = values.iter().map(Value::as_f64).collect();
@@ -134,13 +139,13 @@ impl Reader<'_> {
             }
             value => value.as_f64().map(|value| [value; 3]),
         };
-        colors.ok_or_else(|| wrong(key, value, "a number, or one each for red, green and blue"))
+        colors.map(Some).ok_or_else(|| wrong(key, value, "a number, or one each for red, green and blue"))
     }
 
-    fn size(&self, key: &str, default_to_square: bool) -> Result<Option<Size>> {
+    fn size(&self, key: &str, default_to_square: bool, default: Option<Size>) -> Result<Option<Size>> {
         const FORMS: &str = "a number, [height, width], or an object with `height` and `width`, `shortest_edge`, \
                              `shortest_edge` and `longest_edge`, `longest_edge`, or `max_height` and `max_width`";
-        let Some(value) = self.value(key) else { return Ok(None) };
+        let Some(value) = self.value(key) else { return Ok(self.absent_or_null(key, default)) };
         let pixels = |value: &Value| value.as_u64().and_then(|pixels| usize::try_from(pixels).ok());
         let size = match value {
             Value::Array(sides) => match sides.as_slice() {

@@ -12,7 +12,7 @@ pub(crate) fn resize_planes(
 ) -> Vec<f32> {
     let [height, width] = size;
     let [new_height, new_width] = new_size;
-    let taps = Taps::new(width, new_width, filter).single();
+    let taps = Taps::single(width, new_width, filter);
     let mut narrowed = Vec::with_capacity(planes.len() / width * new_width);
     for row in planes.chunks_exact(width) {
         narrowed.extend(taps.iter().map(|(start, weights)| {
@@ -20,7 +20,7 @@ pub(crate) fn resize_planes(
             terms.sum::<f32>()
         }));
     }
-    let taps = Taps::new(height, new_height, filter).single();
+    let taps = Taps::single(height, new_height, filter);
     let mut resized = vec![0.0; narrowed.len() / height * new_height];
     let targets = resized.chunks_exact_mut(new_height * new_width);
     for (plane, target) in narrowed.chunks_exact(height * new_width).zip(targets) {

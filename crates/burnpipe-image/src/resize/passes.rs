@@ -44,27 +44,41 @@ pub(super) fn convolved(
     filter: Filter,
     arithmetic: Arithmetic,
 ) -> Vec<u8> {
-    let mut vertical = (image.height() != height).then(|| Taps::new(image.height(), height, filter));
-    let mut rows = image.pixels();
-    let narrowed;
-    if image.width() != width {
-        // Rows that the second pass does not read are not made.
-        let (first, end) = vertical.as_ref().map_or((0, height), Taps::used);
-        let used = &image.pixels()[first * image.width() * 3..end * image.width() * 3];
-        let (taps, bits) = Taps::new(image.width(), width, filter).whole(arithmetic);
-        narrowed = along_rows(used, image.width(), width, &taps, bits);
-        rows = &narrowed;
-        if let Some(vertical) = &mut vertical {
-            vertical.starts.iter_mut().for_each(|start| *start -= first);
+    let (old_width, old_height) = (image.width(), image.height());
+    let horizontal = (old_width != width).then(|| Taps::new(old_width, width, filter));
+    let vertical = (old_height != height).then(|| Taps::new(old_height, height, filter));
+    match (horizontal, vertical) {
+        (None, None) => image.pixels().to_vec(),
+        (Some(horizontal), None) => {
+            let (taps, bits) = horizontal.whole(arithmetic);
+            along_rows(image.pixels(), old_width, width, &taps, bits)
         }
-    }
-    match vertical {
-        Some(vertical) => {
+        (None, Some(vertical)) => {
             let (taps, bits) = vertical.whole(arithmetic);
-            along_columns(rows, width, &taps, bits)
+            along_columns(image.pixels(), width, &taps, bits)
         }
-        None => rows.to_vec(),
+        (Some(horizontal), Some(vertical)) => {
+            let ((horizontal, row_bits), (mut vertical, column_bits)) =
+                (horizontal.whole(arithmetic), vertical.whole(arithmetic));
+            if arithmetic == Arithmetic::Pillow && is_columns_first(image, width, height) {
+                let shortened = along_columns(image.pixels(), old_width, &vertical, column_bits);
+                return along_rows(&shortened, old_width, width, &horizontal, row_bits);
+            }
+            // Rows that the second pass does not read are not made.
+            let (first, end) = vertical.used();
+            vertical.starts.iter_mut().for_each(|start| *start -= first);
+            let used = &image.pixels()[first * old_width * 3..end * old_width * 3];
+            let narrowed = along_rows(used, old_width, width, &horizontal, row_bits);
+            along_columns(&narrowed, width, &vertical, column_bits)
+        }
     }
+}
+
+/// Pillow 13 begins with the columns where that leaves less to do; earlier ones always begin with the rows.
+fn is_columns_first(image: &Image, width: usize, height: usize) -> bool {
+    let fewer = |old: usize, new: usize| old as isize - new as isize;
+    let fewer_rows = fewer(image.height(), height);
+    fewer_rows > 0 && fewer_rows > 2 * fewer(image.width(), width)
 }
 
 fn along_rows(rows: &[u8], width: usize, new_width: usize, taps: &Taps<i32>, bits: u32) -> Vec<u8> {

@@ -94,11 +94,39 @@ impl Taps<f64> {
         let weights = self.weights.into_iter().map(whole).collect();
         (Taps { starts: self.starts, counts: self.counts, weights, longest: self.longest }, bits)
     }
+}
 
-    /// The weights in single precision.
-    pub(super) fn single(self) -> Taps<f32> {
-        let weights = self.weights.into_iter().map(|weight| weight as f32).collect();
-        Taps { starts: self.starts, counts: self.counts, weights, longest: self.longest }
+impl Taps<f32> {
+    /// The weights that torch computes in single precision, for [`Filter::Bilinear`] and [`Filter::Bicubic`].
+    pub(super) fn single(inputs: usize, outputs: usize, filter: Filter) -> Self {
+        let scale = inputs as f32 / outputs as f32;
+        let stretch = scale.max(1.0);
+        let support = filter.support() as f32 * stretch;
+        let longest = support.ceil() as usize * 2 + 1;
+        let mut taps = Self {
+            starts: Vec::with_capacity(outputs),
+            counts: Vec::with_capacity(outputs),
+            weights: vec![0.0; outputs * longest],
+            longest,
+        };
+        for output in 0..outputs {
+            let center = (f64::from(scale) * (output as f64 + 0.5)) as f32;
+            let start = (f64::from(center - support) + 0.5) as usize;
+            let end = ((f64::from(center + support) + 0.5) as usize).min(inputs);
+            let count = end.saturating_sub(start).min(longest);
+            let weights = &mut taps.weights[output * longest..][..count];
+            for (input, weight) in (start..).zip(weights.iter_mut()) {
+                let distance = f64::from(input as f32 - center) + 0.5;
+                *weight = filter.at_single((distance * f64::from(1.0 / stretch)) as f32);
+            }
+            let sum: f32 = weights.iter().sum();
+            if sum != 0.0 {
+                weights.iter_mut().for_each(|weight| *weight /= sum);
+            }
+            taps.starts.push(start);
+            taps.counts.push(count);
+        }
+        taps
     }
 }
 
@@ -120,9 +148,24 @@ impl Filter {
             Self::Bicubic => bicubic(x.abs()),
             Self::Hamming if x == 0.0 => 1.0,
             Self::Hamming if x.abs() >= 1.0 => 0.0,
-            Self::Hamming => sinc(x.abs()) * (0.54 + 0.46 * (x.abs() * PI).cos()),
+            // Pillow's two numbers are in single precision.
+            Self::Hamming => sinc(x.abs()) * (f64::from(0.54f32) + f64::from(0.46f32) * (x.abs() * PI).cos()),
             Self::Lanczos if (-3.0..3.0).contains(&x) => sinc(x) * sinc(x / 3.0),
             Self::Lanczos => 0.0,
+        }
+    }
+}
+
+impl Filter {
+    /// [`Filter::at`] in single precision.
+    fn at_single(self, x: f32) -> f32 {
+        const A: f32 = -0.5;
+        let x = x.abs();
+        match self {
+            Self::Bicubic if x < 1.0 => ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0,
+            Self::Bicubic if x < 2.0 => ((A * x - 5.0 * A) * x + 8.0 * A) * x - 4.0 * A,
+            Self::Bicubic => 0.0,
+            _ => (1.0 - x).max(0.0),
         }
     }
 }

@@ -201,10 +201,10 @@ mod tests {
                 panic!("{dtype:?}: {words:?}")
             };
             assert!(Arc::ptr_eq(table, head), "{dtype:?}");
-            let ids = vec![36_i32, 0, 7];
+            let (ids, numbers) = (vec![36_i32, 0, 7], numbers());
             let expected: Vec<f32> = ids
                 .iter()
-                .flat_map(|&id| &numbers()[id as usize * SIZE..][..SIZE])
+                .flat_map(|&id| &numbers[id as usize * SIZE..][..SIZE])
                 .map(|&number| number as f32)
                 .collect();
             let ids: Tensor<2, Int> =

@@ -9,6 +9,8 @@ mod byte_level;
 mod camembert;
 mod deberta;
 mod deberta_v2;
+mod gemma;
+mod llama;
 mod rembert;
 mod roberta;
 mod sentencepiece;
@@ -48,7 +50,9 @@ pub(crate) fn convert(
         Family::Whisper => whisper::convert(model, settings),
         Family::XlmRoberta => xlm_roberta::convert(model, settings),
         Family::XLNet => xlnet::convert(model, settings),
-        Family::Gemma | Family::Llama | Family::Plain => Err(files::missing(model, class.slow_files())),
+        Family::Gemma => gemma::convert(model, settings),
+        Family::Llama => llama::convert(model, settings),
+        Family::Plain => Err(files::missing(model, class.slow_files())),
     }
 }
 

@@ -13,7 +13,7 @@ use tokenizers::normalizers::{Lowercase, NFKD, Precompiled, Replace, Sequence, S
 use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
 use tokenizers::processors::template::TemplateProcessing;
 use tokenizers::utils::SysRegex;
-use tokenizers::{AddedToken, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper};
+use tokenizers::{AddedToken, DecoderWrapper, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper};
 
 use super::sentencepiece::{self, CONTROL, ModelProto, Piece, TrainerSpec, USER_DEFINED};
 use super::{SpecialIds, template};
@@ -115,9 +115,25 @@ impl<'a> SpmConverter<'a> {
         Ok(self.precompiled()?.into_iter().chain(steps).collect())
     }
 
+    /// The model alone, which gives a byte for each of a character that is in no piece. Some user-defined pieces may be
+    /// special, and a token may stand for a piece of another name in merges.
+    pub(super) fn with_bytes(
+        &self,
+        vocabulary: Vocabulary,
+        unknown_id: usize,
+        special: &[&str],
+        renamed: Option<(&str, &str)>,
+    ) -> Result<tokenizers::Tokenizer> {
+        let model = self.build(vocabulary, unknown_id, true, renamed)?;
+        let mut library = tokenizers::Tokenizer::new(model);
+        library.add_tokens(&added_tokens(self.pieces(), special));
+        Ok(library)
+    }
+
     pub(super) fn converted(&self, parts: Parts) -> Result<tokenizers::Tokenizer> {
-        let mut library = tokenizers::Tokenizer::new(self.build(parts.vocabulary, parts.unknown_id)?);
-        library.add_tokens(&added_tokens(self.pieces()));
+        let model = self.build(parts.vocabulary, parts.unknown_id, false, None)?;
+        let mut library = tokenizers::Tokenizer::new(model);
+        library.add_tokens(&added_tokens(self.pieces(), &[]));
         library
             .with_normalizer(Some(Sequence::new(parts.normalizer)))
             .with_pre_tokenizer(Some(parts.pre_tokenizer))
@@ -126,16 +142,32 @@ impl<'a> SpmConverter<'a> {
         Ok(library)
     }
 
-    fn build(&self, vocabulary: Vocabulary, unknown_id: usize) -> Result<ModelWrapper> {
+    fn build(
+        &self,
+        vocabulary: Vocabulary,
+        unknown_id: usize,
+        byte_fallback: bool,
+        renamed: Option<(&str, &str)>,
+    ) -> Result<ModelWrapper> {
         match self.trainer_spec.model_type() {
-            sentencepiece::UNIGRAM => Unigram::from(vocabulary, Some(unknown_id), false).map(Into::into),
+            sentencepiece::UNIGRAM => {
+                Unigram::from(vocabulary, Some(unknown_id), byte_fallback).map(Into::into)
+            }
             sentencepiece::BPE => {
-                let merges = merges(self.pieces(), &vocabulary);
+                let mut ids: HashMap<&str, usize> =
+                    self.pieces().iter().map(|piece| piece.piece()).zip(0..).collect();
+                if let Some((token, piece)) = renamed
+                    && let Some(id) = ids.get(piece).copied()
+                {
+                    ids.entry(token).or_insert(id);
+                }
+                let merges = merges(&ids, &vocabulary);
                 let tokens = vocabulary.into_iter().zip(0..).map(|((token, _), id)| (token, id));
                 BPE::builder()
                     .vocab_and_merges(tokens.collect::<Vocab>(), merges)
                     .unk_token(self.trainer_spec.unk_piece().to_owned())
                     .fuse_unk(true)
+                    .byte_fallback(byte_fallback)
                     .build()
                     .map(Into::into)
             }
@@ -174,6 +206,17 @@ pub(super) fn straight_quotes() -> Result<[NormalizerWrapper; 2]> {
     Ok([quote("``")?, quote("''")?])
 }
 
+/// Spaces become the mark of a word's beginning.
+pub(super) fn spaces_to_marks() -> Result<NormalizerWrapper> {
+    replace(ReplacePattern::String(" ".to_owned()), "▁")
+}
+
+/// And back.
+pub(super) fn spaces_from_marks() -> Result<DecoderWrapper> {
+    let replace = Replace::new(ReplacePattern::String("▁".to_owned()), " ");
+    Ok(replace.context(ErrorKind::Tokenizer, || "cannot build the decoder")?.into())
+}
+
 fn replace(pattern: ReplacePattern, content: &str) -> Result<NormalizerWrapper> {
     let replace = Replace::new(pattern, content);
     Ok(replace.context(ErrorKind::Tokenizer, || "cannot build the normalizer")?.into())
@@ -201,8 +244,7 @@ impl CaseAndAccents {
 }
 
 /// The merges that lead to each piece, best score first; a SentencePiece model only lists the pieces.
-fn merges(pieces: &[Piece], vocabulary: &[(String, f64)]) -> Merges {
-    let ids: HashMap<&str, usize> = pieces.iter().map(|piece| piece.piece()).zip(0..).collect();
+fn merges(ids: &HashMap<&str, usize>, vocabulary: &[(String, f64)]) -> Merges {
     // As in a Python dictionary, a piece that comes twice has its first place and its last score.
     let scores: HashMap<&str, f64> =
         vocabulary.iter().map(|(token, score)| (token.as_str(), *score)).collect();
@@ -228,7 +270,8 @@ fn merges(pieces: &[Piece], vocabulary: &[(String, f64)]) -> Merges {
     merges.into_iter().map(|(_, left, right)| (left.to_owned(), right.to_owned())).collect()
 }
 
-fn added_tokens(pieces: &[Piece]) -> Vec<AddedToken> {
+fn added_tokens(pieces: &[Piece], special: &[&str]) -> Vec<AddedToken> {
     let pieces = pieces.iter().filter(|piece| matches!(piece.kind(), CONTROL | USER_DEFINED));
-    pieces.map(|piece| AddedToken::from(piece.piece(), piece.kind() == CONTROL).normalized(false)).collect()
+    let is_special = |piece: &Piece| piece.kind() == CONTROL || special.contains(&piece.piece());
+    pieces.map(|piece| AddedToken::from(piece.piece(), is_special(piece)).normalized(false)).collect()
 }

@@ -1,21 +1,15 @@
-//! What headers say that symphonia does not hand on: whether a WAV file names its speakers, and how many samples at
-//! the beginning of an MP4 file are the encoder's.
+//! How many samples at the beginning of an MP4 file are the encoder's: its edit lists, which symphonia does not hand on.
 //!
-//! References: WAVEFORMATEXTENSIBLE; ISO/IEC 14496-12, the boxes `tkhd`, `mdhd` and `elst`.
+//! Reference: ISO/IEC 14496-12, the boxes `tkhd`, `mdhd` and `elst`.
 
 use std::io::{Read, Seek, SeekFrom};
 
 /// Longer `moov` boxes, which list the pieces of a file, are not looked at: days of sound.
 const LONGEST_MOOV: u64 = 1 << 28;
 
-/// What a header says.
+/// For every track of an MP4 file the time where its sound begins.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct ContainerHeader {
-    /// Whether a WAV file has a mask of speakers.
-    pub(crate) wav_names_speakers: bool,
-    /// For every track of an MP4 file the time where its sound begins.
-    edits: Vec<Edit>,
-}
+pub(crate) struct Mp4Edits(Vec<Edit>);
 
 /// The first edit of a track: `media_time` ticks from its beginning, `timescale` a second.
 #[derive(Debug, PartialEq)]
@@ -25,38 +19,26 @@ struct Edit {
     timescale: u32,
 }
 
-impl ContainerHeader {
-    /// Reads the header, as far as it can be understood, and goes back to the beginning.
+impl Mp4Edits {
+    /// Reads the edits, as far as they can be understood. What is no MP4 file has none.
     pub(crate) fn read(source: &mut (impl Read + Seek)) -> std::io::Result<Self> {
-        let mut beginning = Vec::new();
-        source.by_ref().take(44).read_to_end(&mut beginning)?;
-        let header = if beginning.get(4..8) == Some(b"ftyp") {
-            let edits = find_moov(source)?.map(|moov| edits(&moov)).unwrap_or_default();
-            Self { edits, ..Self::default() }
-        } else {
-            Self { wav_names_speakers: wav_names_speakers(&beginning), ..Self::default() }
-        };
         source.seek(SeekFrom::Start(0))?;
-        Ok(header)
+        let mut head = Vec::new();
+        source.by_ref().take(8).read_to_end(&mut head)?;
+        if head.get(4..) != Some(b"ftyp") {
+            return Ok(Self::default());
+        }
+        Ok(Self(find_moov(source)?.map(|moov| edits(&moov)).unwrap_or_default()))
     }
 
     /// Samples of a track that come before its sound, at the rate that it is decoded to.
     pub(crate) fn samples_before(&self, track_id: u32, sampling_rate: u32) -> u64 {
-        let edit = self.edits.iter().find(|edit| edit.track_id == track_id);
+        let edit = self.0.iter().find(|edit| edit.track_id == track_id);
         edit.map_or(0, |edit| {
             let ticks = u128::from(edit.media_time) * u128::from(sampling_rate);
             u64::try_from(ticks / u128::from(edit.timescale)).unwrap_or(u64::MAX)
         })
     }
-}
-
-/// Whether a file begins with the extensible header and a mask that fits the number of channels.
-fn wav_names_speakers(beginning: &[u8]) -> bool {
-    let number =
-        |offset: usize| Some(u16::from_le_bytes([*beginning.get(offset)?, *beginning.get(offset + 1)?]));
-    let extensible = beginning.get(8..16) == Some(b"WAVEfmt ") && number(20) == Some(0xFFFE);
-    let speakers = number(40).unwrap_or(0).count_ones() + number(42).unwrap_or(0).count_ones();
-    extensible && number(22).map(u32::from) == Some(speakers)
 }
 
 /// The content of the box `moov`.
