@@ -142,23 +142,13 @@ mod tests {
         let mut parts: Vec<Numbers<f32>> = sizes.map(Numbers::zeros).into();
         for (number, part) in parts.iter_mut().enumerate() {
             assert!(part.iter().all(|&zero| zero == 0.0));
-            assert!(part.as_ptr().is_aligned_to_line());
+            assert_eq!(part.as_ptr().align_offset(LINE), 0);
             part.fill(number as f32 + 1.0);
         }
         for (number, (part, size)) in parts.iter().zip(sizes).enumerate() {
             assert_eq!(part.len(), size);
             assert!(part.iter().all(|&value| value == number as f32 + 1.0));
             assert_eq!(*part.clone(), **part);
-        }
-    }
-
-    trait Line {
-        fn is_aligned_to_line(self) -> bool;
-    }
-
-    impl Line for *const f32 {
-        fn is_aligned_to_line(self) -> bool {
-            self.align_offset(LINE) == 0
         }
     }
 }

@@ -248,7 +248,6 @@ impl Dinov2LayerScale {
 
 /// The feed-forward part; by `use_swiglu_ffn` one with a gate.
 #[derive(Module, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a model has tens of them, each beside megabytes of weights")]
 enum Dinov2Mlp {
     Plain(Dinov2PlainMlp),
     Gated(Dinov2SwiGluFfn),

@@ -141,6 +141,7 @@ mod tests {
 
     fn assert_close<const D: usize>(answer: Tensor<D>, expected: Tensor<D>) {
         assert_eq!(answer.dims(), expected.dims());
+        #[expect(clippy::unwrap_used, reason = "of a test")]
         let numbers = |x: Tensor<D>| x.into_data().try_to_vec::<f32>().unwrap();
         for (answer, expected) in numbers(answer).into_iter().zip(numbers(expected)) {
             assert!((answer - expected).abs() < 1e-4, "{answer} is not {expected}");

@@ -122,14 +122,10 @@ fn channels_first<const D: usize>(
         _ if at == D - 2 => width,
         _ => height,
     });
-    images.reshape(shape).permute(axes(|at| {
-        if at == 1 {
-            D - 1
-        } else if at > 1 {
-            at - 1
-        } else {
-            0
-        }
+    images.reshape(shape).permute(axes(|at| match at {
+        0 => 0,
+        1 => D - 1,
+        _ => at - 1,
     }))
 }
 
