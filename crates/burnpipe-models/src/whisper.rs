@@ -170,6 +170,9 @@ impl SpeechSeq2Seq for WhisperForConditionalGeneration {
                 |(place, (of, head)): (usize, &(usize, usize))| (*of == layer).then_some((place, *head));
             let (places, chosen): (Vec<usize>, Vec<usize>) =
                 heads.iter().enumerate().filter_map(wanted).unzip();
+            if chosen.is_empty() {
+                return;
+            }
             let Some(found) = source.weights(layer, query.clone(), &chosen, None) else { return };
             for (at, place) in places.into_iter().enumerate() {
                 weights[place] = Some(found.clone().narrow(0, at, 1));
