@@ -31,8 +31,8 @@ fn load(file: &CaseFile, dtype: DType) -> AnyPipeline {
 
 #[test]
 fn answers_in_16_bits_are_near_those_in_32() {
-    // Logits and hidden states go up to about 20 and are rounded in every layer: to 11 bits, or to 8.
-    for (dtype, tolerance) in [(DType::F16, 0.1), (DType::BF16, 1.2)] {
+    // Logits and hidden states go up to about 10 and are rounded in every layer: to 11 bits, or to 8.
+    for (dtype, tolerance) in [(DType::F16, 0.05), (DType::BF16, 0.6)] {
         let mut largest = 0.0;
         for file in case_files(None).unwrap() {
             // Which of two equal entities comes first may change, and which token or letter is best; numbers may not.
@@ -45,6 +45,8 @@ fn answers_in_16_bits_are_near_those_in_32() {
             }
             let pipeline = load(&file, dtype);
             let error = file.largest_error(&pipeline).unwrap();
+            // The logits of sounds go up to 20.
+            let tolerance = if file.task == "audio-classification" { 2.0 * tolerance } else { tolerance };
             assert!(error < tolerance, "{} in {dtype:?}: off by {error}", file.path.display());
             largest = f64::max(largest, error);
         }
