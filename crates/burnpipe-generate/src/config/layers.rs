@@ -81,6 +81,25 @@ impl GenerationDefaults {
     ///
     /// When a key is not known, is not supported, or has a value that it cannot take.
     pub fn with_call(&self, call: &Settings) -> Result<GenerationConfig> {
+        let mut config = parsed(self.with_model_and(call)?)?;
+        config.max_length_is_given = call.get("max_length").is_some_and(|length| !length.is_null());
+        Ok(config)
+    }
+
+    /// The settings of a call to a `generate()` that settles its `own` and hands all on to the common one, as Whisper's
+    /// does: what is the global default by then, even if the call says so, is the checkpoint's once more.
+    ///
+    /// # Errors
+    ///
+    /// As [`with_call`](Self::with_call).
+    pub fn with_call_handed_on(&self, call: &Settings, own: Settings) -> Result<GenerationConfig> {
+        let mut settings = self.with_model_and(call)?;
+        settings.extend(own);
+        parsed(self.with_model(settings, self.model_fills))
+    }
+
+    /// The settings of the pipeline and the model, and over them those of a call.
+    fn with_model_and(&self, call: &Settings) -> Result<Settings> {
         let mut call = call.clone();
         let given = match call.remove("generation_config") {
             Some(Value::Object(settings)) => of_call(&settings)?,
@@ -90,15 +109,20 @@ impl GenerationDefaults {
             Some(Value::Bool(fills)) => fills,
             _ => self.model_fills,
         };
-        let mut settings =
-            if fills { filled(given, &self.model) } else { with_model_tokens(given, &self.model) };
+        let mut settings = self.with_model(given, fills);
         settings.extend(of_call(&call)?);
-        refuse_unsupported(&mut settings)?;
-        drop_nulls(&mut settings);
-        let mut config: GenerationConfig = parse_parameters(settings)?;
-        config.max_length_is_given = call.get("max_length").is_some_and(|length| !length.is_null());
-        Ok(config)
+        Ok(settings)
     }
+
+    fn with_model(&self, settings: Settings, fills: bool) -> Settings {
+        if fills { filled(settings, &self.model) } else { with_model_tokens(settings, &self.model) }
+    }
+}
+
+fn parsed(mut settings: Settings) -> Result<GenerationConfig> {
+    refuse_unsupported(&mut settings)?;
+    drop_nulls(&mut settings);
+    parse_parameters(settings)
 }
 
 /// Settings in whose place the model's stand where they are the global default.

@@ -39,7 +39,7 @@ impl WhisperTimeStampLogitsProcessor {
         }
         if let Some(&last) = new.iter().rev().find(|&&token| token >= begin) {
             // A part may begin when the one before ends, but not end when it begins.
-            let earliest = if last_is_time && !penultimate_is_time { last } else { last + 1 };
+            let earliest = if last_is_time && !penultimate_is_time { last } else { last.saturating_add(1) };
             from(before(scores, earliest), begin).fill(f32::NEG_INFINITY);
         }
     }
@@ -47,13 +47,13 @@ impl WhisperTimeStampLogitsProcessor {
 
 impl LogitsProcessor for WhisperTimeStampLogitsProcessor {
     fn process(&self, tokens: &[u32], scores: &mut [f32]) -> Result<()> {
-        let begin = self.no_timestamps_token_id + 1;
+        let begin = self.no_timestamps_token_id.saturating_add(1);
         forbid(scores, &[self.no_timestamps_token_id]);
         self.keep_order(tokens.get(self.begin_index..).unwrap_or_default(), begin, scores);
         if tokens.len() == self.begin_index {
             before(scores, begin).fill(f32::NEG_INFINITY);
             if let Some(latest) = self.max_initial_timestamp_index {
-                from(scores, begin + latest + 1).fill(f32::NEG_INFINITY);
+                from(scores, begin.saturating_add(latest).saturating_add(1)).fill(f32::NEG_INFINITY);
             }
         }
         let best_text = before(scores, begin).iter().copied().fold(f32::NEG_INFINITY, f32::max);

@@ -60,6 +60,13 @@ impl WhisperRecognizer {
             let message = "`preprocessor_config.json` makes no spectrograms of Whisper's";
             return Err(Error::new(ErrorKind::Config, message));
         };
+        let (frames, heard) = (n_samples / hop_length.max(1), settings.model.frames());
+        if frames != heard || heard == 0 {
+            let message = format!(
+                "`preprocessor_config.json` makes {frames} frames of a sound and the model hears {heard}; they do not belong together"
+            );
+            return Err(Error::new(ErrorKind::Config, message));
+        }
         let chunk_length = n_samples as f64 / f64::from(extractor.sampling_rate());
         let model: Arc<dyn SpeechSeq2Seq> = Arc::from(load(&context.load)?);
         Ok(Self {

@@ -41,6 +41,7 @@ use serde_json::{Map, Value};
 
 pub use clock::LocalTime;
 use environment::{Compiled, Failure, LONGEST_OUTPUT};
+pub(crate) use python_text::strip;
 use source::DEFAULT;
 
 use crate::added_token::SpecialTokens;

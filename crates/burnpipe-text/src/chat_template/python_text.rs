@@ -130,6 +130,6 @@ pub(super) fn is_space(character: char) -> bool {
 }
 
 /// Python's `text.strip()`.
-pub(super) fn strip(text: &str) -> &str {
+pub(crate) fn strip(text: &str) -> &str {
     text.trim_matches(is_space)
 }

@@ -9,6 +9,7 @@ use std::ops::Range;
 use burnpipe_core::Result;
 
 use super::WhisperTokens;
+use crate::chat_template::strip;
 
 /// Languages that are written without spaces.
 const WITHOUT_SPACES: [&str; 6] = ["chinese", "japanese", "thai", "lao", "myanmar", "cantonese"];
@@ -63,7 +64,7 @@ fn join_by_spaces(pieces: Vec<Word>, tokens: &[u32], whisper: &WhisperTokens) ->
     for piece in pieces {
         let is_special = whisper.is_past_text(tokens[piece.tokens.start]);
         let begins =
-            is_special || piece.text.starts_with(' ') || ASCII_PUNCTUATION.contains(piece.text.trim());
+            is_special || piece.text.starts_with(' ') || ASCII_PUNCTUATION.contains(strip(&piece.text));
         match words.last_mut() {
             Some(word) if !begins => {
                 word.text.push_str(&piece.text);
@@ -79,7 +80,7 @@ fn join_by_spaces(pieces: Vec<Word>, tokens: &[u32], whisper: &WhisperTokens) ->
 fn merge_punctuations(mut words: Vec<Word>) -> Vec<Word> {
     let mut next = words.len().saturating_sub(1);
     for place in (0..words.len().saturating_sub(1)).rev() {
-        if words[place].text.starts_with(' ') && PREPENDED.contains(words[place].text.trim()) {
+        if words[place].text.starts_with(' ') && PREPENDED.contains(strip(&words[place].text)) {
             let opening = take(&mut words[place]);
             let word = &mut words[next];
             word.text.insert_str(0, &opening.text);

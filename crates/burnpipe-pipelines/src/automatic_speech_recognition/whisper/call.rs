@@ -6,7 +6,7 @@ use burnpipe_generate::{
     WhisperTimeStampLogitsProcessor,
 };
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::WhisperRecognizer;
 use super::settings::WhisperGenerationConfig;
@@ -116,7 +116,8 @@ impl WhisperRecognizer {
         let generation = self.generation(&generate, own.temperature.as_ref())?;
         let asked = own.condition_on_prev_tokens;
         // Tokens that were drawn freely are no good beginning.
-        let cool = !generation.do_sample || generation.temperature < 0.5;
+        let first = own.temperature.as_ref().and_then(Temperatures::first);
+        let cool = first.is_none_or(|temperature| temperature < 0.5);
         let conditions = asked.or(settings.condition_on_prev_tokens).unwrap_or(false);
         Ok(WhisperCall {
             language: own.language()?.or_else(|| settings.language.clone()),
@@ -130,29 +131,32 @@ impl WhisperRecognizer {
         })
     }
 
-    /// The settings of every `generate`. Only a temperature makes Whisper draw.
+    /// The settings of every `generate`. Of a call only a temperature makes Whisper draw.
     fn generation(
         &self,
         generate: &Map<String, Value>,
         temperature: Option<&Temperatures>,
     ) -> Result<GenerationConfig> {
-        let mut config = self.settings.generation.with_call(generate)?;
-        let temperature = match temperature {
-            Some(Temperatures::Same(temperature)) => Some(*temperature),
-            Some(Temperatures::Each(temperatures)) => temperatures.first().copied(),
-            None => None,
+        let own = match temperature.and_then(Temperatures::first).filter(|&temperature| temperature > 0.0) {
+            Some(temperature) => json!({"do_sample": true, "temperature": temperature, "num_beams": 1}),
+            None => json!({"do_sample": false, "temperature": 1.0}),
         };
-        match temperature.filter(|&temperature| temperature > 0.0) {
-            Some(temperature) => {
-                (config.do_sample, config.temperature, config.num_beams) = (true, temperature, 1);
-            }
-            None => (config.do_sample, config.temperature) = (false, 1.0),
-        }
+        let own = own.as_object().cloned().unwrap_or_default();
+        let mut config = self.settings.generation.with_call_handed_on(generate, own)?;
         // Of several sequences the pipeline takes the first.
         config.num_return_sequences = 1;
-        config.max_length_is_given = false;
         config.validate()?;
         config.with_special_tokens(true)
+    }
+}
+
+impl Temperatures {
+    /// That of the first try.
+    fn first(&self) -> Option<f64> {
+        match self {
+            Self::Same(temperature) => Some(*temperature),
+            Self::Each(temperatures) => temperatures.first().copied(),
+        }
     }
 }
 

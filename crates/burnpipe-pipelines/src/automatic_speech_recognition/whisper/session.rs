@@ -233,7 +233,7 @@ impl WhisperRecognizer {
     /// The first mark of a time; no token is one where the checkpoint does not say.
     fn timestamp_begin(&self) -> u32 {
         let vocabulary = u32::try_from(self.settings.model.vocab_size).unwrap_or(u32::MAX);
-        self.settings.own.no_timestamps_token_id.map_or(vocabulary, |token| token) + 1
+        self.settings.own.no_timestamps_token_id.unwrap_or(vocabulary).saturating_add(1)
     }
 
     /// A prompt as the part before the first.
@@ -283,7 +283,7 @@ impl WhisperRecognizer {
         let call = Arc::clone(&hearing.call);
         let (config, custom) = call.processors(&self.settings.own, prompt.len());
         let (new, longest) = (config.max_new_tokens.unwrap_or(0), self.settings.model.max_target_positions);
-        if new + prompt.len() > longest {
+        if new.saturating_add(prompt.len()) > longest {
             let message = format!(
                 "the text begins with {} tokens and `max_new_tokens` asks for {new} more, and the model writes {longest} at most; ask for fewer",
                 prompt.len()

@@ -72,7 +72,7 @@ impl Default for WhisperModelConfig {
 impl WhisperModelConfig {
     /// Frames of a window: two for each position of the encoder.
     pub(super) fn frames(&self) -> usize {
-        2 * self.max_source_positions
+        self.max_source_positions.saturating_mul(2)
     }
 }
 
