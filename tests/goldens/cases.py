@@ -912,6 +912,44 @@ def short_chat_cases() -> list[Case]:
     ]
 
 
+def returned_scores() -> list[Case]:
+    """What the pipeline puts beside a text."""
+    one = PROMPTS[1:2]
+    returned: dict[str, Any] = {"return_dict_in_generate": True, "output_scores": True, "output_logits": True}
+    scores = {**returned, "output_logits": False}
+    return [
+        greedy("scores", one, max_new_tokens=2, **returned),
+        greedy("scores_without_dict", one, max_new_tokens=2, output_scores=True, output_logits=True),
+        greedy("scores_of_ids", one, return_tensors=True, max_new_tokens=2, **returned),
+        greedy("scores_of_a_chat", CHATS[:1], max_new_tokens=1, **scores),
+        # Infinities.
+        greedy("scores_suppressed", one, suppress_tokens=[1, 2, 3], max_new_tokens=1, **scores),
+        Case("scores_sampled", one, {"top_k": 1, "num_return_sequences": 2, "max_new_tokens": 1, **scores}),
+        greedy("scores_prompt_lookup", one, prompt_lookup_num_tokens=2, max_new_tokens=2, **scores),
+        # Of as many beams as texts: those of the beams.
+        greedy("beams_scores", one, num_beams=2, num_return_sequences=2, max_new_tokens=2, **returned),
+        greedy("beams_scores_of_some", one, num_beams=3, num_return_sequences=2, max_new_tokens=3, **returned),
+        greedy("beams_scores_of_one", PROMPTS[:4], num_beams=3, max_new_tokens=5, **returned),
+        greedy("beams_logits_of_one", PROMPTS[:4], num_beams=3, max_new_tokens=5, **{**returned, "output_scores": False}),
+        greedy("beams_dict", PROMPTS[:4], num_beams=3, max_new_tokens=5, return_dict_in_generate=True),
+        greedy("groups_scores", one, num_beams=2, num_beam_groups=2, diversity_penalty=0.9, num_return_sequences=2, max_new_tokens=2, **scores),
+    ]
+
+
+# Padding that is asked for counts for lengths and processors, and stands in the ids.
+PADDED_PROMPTS = [
+    greedy("padded", PROMPTS[:4], padding="max_length", max_length=24),
+    greedy("padded_ids", PROMPTS[3:6], padding="max_length", max_length=24, return_tensors=True, max_new_tokens=3),
+    greedy("padded_specials_kept", PROMPTS[3:4], padding="max_length", max_length=24, skip_special_tokens=False),
+    greedy("padded_penalty", PROMPTS[:4], padding="max_length", max_length=24, repetition_penalty=1.4),
+    greedy("padded_beams", PROMPTS[1:4], padding="max_length", max_length=24, num_beams=3, max_new_tokens=5),
+    greedy("padded_lookup", PROMPTS[1:4], padding="max_length", max_length=24, prompt_lookup_num_tokens=2, max_new_tokens=12),
+    greedy("padded_guidance", PROMPTS[1:4], padding="max_length", max_length=24, guidance_scale=1.6),
+    greedy("padded_length", PROMPTS[1:2], max_new_tokens=None, max_length=26, tokenizer_encode_kwargs={"padding": "max_length", "max_length": 22}),
+    greedy("padded_longest", PROMPTS[1:3], padding=True),
+]
+
+
 def short_text_generation_cases() -> list[Case]:
     """For checkpoints that vary the model rather than the task text-generation."""
     return [

@@ -187,6 +187,8 @@ def plain(value: Any, digits: int | None) -> Any:
         return {key: plain(item, digits) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item, digits) for item in value]
+    if isinstance(value, (np.floating, float)) and not np.isfinite(value):
+        return None  # as JSON has no infinities
     if isinstance(value, (np.floating, float)):
         return float(value) if digits is None else float(f"{float(value):.{digits}g}")
     if isinstance(value, np.integer):

@@ -97,7 +97,7 @@ decoder(
 decoder(
     "falcon-generation-alibi",
     GENERATION,
-    C.short_text_generation_cases(),
+    [*C.short_text_generation_cases(), *C.PADDED_PROMPTS],
     config={**FALCON, "alibi": True, "multi_query": False, "parallel_attn": False, "bias": True, "ffn_hidden_size": None},
     rewrite=[V.set_config(ffn_hidden_size=None, num_kv_heads=None)],
     **SHARED,

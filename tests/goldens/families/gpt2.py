@@ -27,7 +27,7 @@ TEMPLATE = (
 decoder(
     "gpt2-generation",
     GENERATION,
-    C.text_generation_cases([310, 319, 391], [391, 83], [288, 350, 357], 400, "au 1") + C.chat_cases(),
+    C.text_generation_cases([310, 319, 391], [391, 83], [288, 350, 357], 400, "au 1") + C.chat_cases() + C.returned_scores(),
     config=GPT2,
     tokenizer={"model_max_length": 40, "chat_template": TEMPLATE},
     **SHARED,
@@ -78,7 +78,7 @@ DEFAULTS = [
 decoder(
     "gpt2-generation-task-params",
     GENERATION,
-    [*C.short_text_generation_cases(), *DEFAULTS],
+    [*C.short_text_generation_cases(), *DEFAULTS, *C.PADDED_PROMPTS],
     config={
         **GPT2,
         "n_inner": 33,

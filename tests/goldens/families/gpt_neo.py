@@ -29,7 +29,7 @@ SOME = ("greedy", "greedy_20", "no_repeat", "beams")
 decoder(
     "gpt-neo-generation",
     GENERATION,
-    C.short_text_generation_cases(),
+    [*C.short_text_generation_cases(), *C.PADDED_PROMPTS],
     config=NEO,
     rewrite=[
         V.set_config(attention_layers=None),

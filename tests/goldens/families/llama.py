@@ -123,7 +123,7 @@ decoder(
 decoder(
     "llama-generation-linear",
     GENERATION,
-    [*C.short_text_generation_cases(), SPECIALS, EMPTY],
+    [*C.short_text_generation_cases(), SPECIALS, EMPTY, *C.PADDED_PROMPTS],
     config={
         **LLAMA,
         "num_attention_heads": 2,

@@ -50,7 +50,7 @@ EMPTY = C.greedy("blank_prompts", ["", " ", "</s>", "a</s>b"], max_new_tokens=5)
 decoder(
     "opt-generation",
     GENERATION,
-    [*C.short_text_generation_cases(), EMPTY],
+    [*C.short_text_generation_cases(), EMPTY, *C.PADDED_PROMPTS],
     config=OPT,
     rewrite=[W.drop_prefix("model."), V.set_config(enable_bias=None, layer_norm_elementwise_affine=None)],
     **SHARED,
@@ -105,7 +105,7 @@ BLOOM_SHARED: dict[str, Any] = dict(
 decoder(
     "bloom-generation",
     GENERATION,
-    C.short_text_generation_cases(),
+    [*C.short_text_generation_cases(), *C.PADDED_PROMPTS],
     config=BLOOM_CONFIG,
     std=0.9,
     rewrite=[
