@@ -1,9 +1,17 @@
 //! Patterns of file names on the command line, where no shell has expanded them.
 
-use std::path::Path;
+use std::path::{Path, is_separator};
 
 use burnpipe::{Error, ErrorKind, Result};
 use burnpipe_core::ErrorContext;
+use glob::{MatchOptions, Pattern};
+
+/// As in a shell, a pattern fits hidden files only if it says so.
+const OPTIONS: MatchOptions = MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: false,
+    require_literal_leading_dot: true,
+};
 
 /// Puts the files that a pattern such as `photos/*.jpg` fits in its place, in order of their names; what is an
 /// address or the name of a file stays.
@@ -21,15 +29,25 @@ pub(super) fn expand(names: Vec<String>) -> Result<Vec<String>> {
 
 fn is_pattern(name: &str) -> bool {
     let is_address = name.starts_with("http://") || name.starts_with("https://") || name.starts_with("data:");
-    !is_address && name.contains(['*', '?', '[']) && !Path::new(name).exists()
+    let (_, rest) = split(name);
+    !is_address && rest.contains(['*', '?', '[']) && !Path::new(name).exists()
 }
 
-fn fitting(pattern: &str) -> Result<Vec<String>> {
-    let paths = glob::glob(pattern)
-        .context(ErrorKind::Parameter, || format!("`{pattern}` is no pattern of file names"))?;
+/// The longest folder at the beginning that is there, whatever signs its name has, and the rest.
+fn split(name: &str) -> (&str, &str) {
+    let separators = name.char_indices().rev().filter(|(_, letter)| is_separator(*letter));
+    let mut parts = separators.filter_map(|(at, _)| name.split_at_checked(at));
+    parts.find(|(folder, _)| Path::new(folder).exists()).unwrap_or(("", name))
+}
+
+fn fitting(name: &str) -> Result<Vec<String>> {
+    let (folder, rest) = split(name);
+    let pattern = format!("{}{rest}", Pattern::escape(folder));
+    let paths = glob::glob_with(&pattern, OPTIONS)
+        .context(ErrorKind::Parameter, || format!("`{name}` is no pattern of file names"))?;
     let mut names = Vec::new();
     for path in paths {
-        let path = path.context(ErrorKind::Io, || format!("cannot look for `{pattern}`"))?;
+        let path = path.context(ErrorKind::Io, || format!("cannot look for `{name}`"))?;
         if path.is_file() {
             let name = path.to_str().ok_or_else(|| {
                 let message = format!("the name of `{}` is not Unicode; rename it", path.display());
@@ -39,7 +57,7 @@ fn fitting(pattern: &str) -> Result<Vec<String>> {
         }
     }
     if names.is_empty() {
-        return Err(Error::new(ErrorKind::Input, format!("no file fits `{pattern}`")));
+        return Err(Error::new(ErrorKind::Input, format!("no file fits `{name}`")));
     }
     Ok(names)
 }
@@ -66,5 +84,33 @@ mod tests {
         assert_eq!(expand(names).unwrap(), expected);
         let error = expand(vec![path("*.gif")]).unwrap_err();
         assert!(error.to_string().starts_with("no file fits"), "{error}");
+    }
+
+    #[test]
+    fn hidden_files_fit_only_patterns_that_say_so() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [".a.jpg", "b.jpg"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        assert_eq!(expand(vec![path("*.jpg")]).unwrap(), [path("b.jpg")]);
+        assert_eq!(expand(vec![path(".*.jpg")]).unwrap(), [path(".a.jpg")]);
+    }
+
+    #[test]
+    fn folders_keep_their_names_in_patterns() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        std::fs::create_dir_all(path("shots [2024]/day*1")).unwrap();
+        for name in ["shots [2024]/b.jpg", "shots [2024]/a.jpg", "shots [2024]/day*1/c.jpg"] {
+            std::fs::write(path(name), "").unwrap();
+        }
+        let expected = [path("shots [2024]/a.jpg"), path("shots [2024]/b.jpg")];
+        assert_eq!(expand(vec![path("shots [2024]/*.jpg")]).unwrap(), expected);
+        let expected = [path("shots [2024]/day*1/c.jpg")];
+        assert_eq!(expand(vec![path("shots [2024]/day*1/?.jpg")]).unwrap(), expected);
+        // What has signs only in the name of its folder is a name, which the reader misses.
+        let missing = vec![path("shots [2024]/none.jpg")];
+        assert_eq!(expand(missing.clone()).unwrap(), missing);
     }
 }
