@@ -18,6 +18,7 @@ mod progress;
 mod render;
 mod run;
 mod stream;
+mod times;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use burnpipe::{Cancellation, Error, ErrorKind, JsonAnswers, Result, RunOptions, TaskRecord};
+use burnpipe::{Cancellation, Error, ErrorKind, JsonAnswers, Result, RunOptions};
 use indicatif::ProgressBar;
 use serde_json::Value;
 
 use crate::arguments::{OnError, RunArguments};
 use crate::inputs::{self, Place, Row};
 use crate::output::{self, AnswerWriter, Shown};
-use crate::{FAULT, INTERRUPTED, REFUSED, SUCCESS, interrupt, model, parameters, progress, stream};
+use crate::{FAULT, INTERRUPTED, REFUSED, SUCCESS, interrupt, model, parameters, progress, stream, times};
 
 /// Runs the command; the number is the exit code.
 ///
@@ -28,18 +28,19 @@ pub(crate) fn run(arguments: RunArguments) -> Result<u8> {
     }
     let cancellation = Cancellation::default();
     let inputs = inputs::open(arguments.call.inputs, task.input, &cancellation)?.for_task(task.id);
-    let writer = output::open(&arguments.output)?;
+    let mut writer = output::open(&arguments.output)?;
     if writer.writes_subtitles() {
-        ask_for_times(task, &mut parameters)?;
-        if !writer.takes_many() && inputs.count != Some(1) {
-            let message = "subtitles of several inputs go into a folder; name it by `--output-dir`";
-            return Err(Error::new(ErrorKind::Parameter, message));
-        }
+        times::check(task, &parameters)?;
+        check_count(&writer, inputs.count)?;
     }
     model::limit_threads(arguments.call.threads)?;
     let pipeline = model::load(task, &arguments.call.model)?;
     // Kept to the end of the process: the system takes its memory back faster than we could give it.
     std::mem::forget(pipeline.clone());
+    if writer.writes_subtitles() {
+        times::ask(&mut parameters, &pipeline.about().model_type);
+        writer.join_words(times::are_of_words(&parameters));
+    }
 
     interrupt::cancels(&cancellation)?;
     if arguments.stream || (task.streams && writer.is_on_terminal() && writer.shows_inputs()) {
@@ -65,20 +66,13 @@ pub(crate) fn run(arguments: RunArguments) -> Result<u8> {
     run.answer_all(answers)
 }
 
-/// Subtitles need times, which the task gives when asked.
-fn ask_for_times(task: &TaskRecord, parameters: &mut Value) -> Result<()> {
-    const TIMES: &str = "return_timestamps";
-    if !task.parameters.contains(&TIMES) {
-        let message = format!("{} gives no times, which subtitles need", task.id);
-        return Err(Error::new(ErrorKind::Parameter, message));
+/// A single file, or standard output, takes the subtitles of one input.
+fn check_count(writer: &AnswerWriter, count: Option<u64>) -> Result<()> {
+    if writer.takes_many() || count == Some(1) {
+        return Ok(());
     }
-    if parameters.is_null() {
-        *parameters = Value::Object(serde_json::Map::new());
-    }
-    if let Some(parameters) = parameters.as_object_mut() {
-        parameters.entry(TIMES).or_insert(Value::Bool(true));
-    }
-    Ok(())
+    let message = "subtitles of several inputs go into a folder; name it by `--output-dir`";
+    Err(Error::new(ErrorKind::Parameter, message))
 }
 
 /// An input that the pipeline has read and not yet answered.
@@ -143,8 +137,12 @@ impl Run {
             }
             let asked = self.waiting.queue().pop_front();
             let place = asked.as_ref().map_or(Place::OnlyArgument, |asked| asked.place.clone());
-            let somebody_reads = match answer {
+            let written = match answer {
                 Ok(answer) => self.write(&place, asked, &answer)?,
+                Err(error) => Err(error),
+            };
+            let somebody_reads = match written {
+                Ok(somebody_reads) => somebody_reads,
                 Err(error) if self.on_error == OnError::Skip => self.skip(place.locate(error))?,
                 Err(error) => return self.stop(place.locate(error)),
             };
@@ -158,11 +156,16 @@ impl Run {
         if self.cancellation.is_cancelled() { self.interrupted() } else { self.finish() }
     }
 
-    fn write(&mut self, place: &Place, asked: Option<Asked>, answer: &Value) -> Result<bool> {
+    /// Writes an answer. Inside is what goes wrong with this one only: one that has a file of its own cannot be
+    /// written, and the others can.
+    fn write(&mut self, place: &Place, asked: Option<Asked>, answer: &Value) -> Result<Result<bool>> {
         let is_only = *place == Place::OnlyArgument;
         let input = asked.map(|asked| asked.input).unwrap_or_default();
         let shown = Shown { place: (!is_only).then(|| place.to_string()), input: &input };
-        self.writer.answer(&shown, answer)
+        match self.writer.answer(&shown, answer) {
+            Err(error) if !self.writer.has_files() => Err(error),
+            written => Ok(written),
+        }
     }
 
     fn skip(&mut self, error: Error) -> Result<bool> {

@@ -1,8 +1,7 @@
 //! Writes answers one by one, in the format that was asked for.
 
-use std::collections::HashSet;
 use std::io::{self, IsTerminal, Write, stdout};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burnpipe::{Error, ErrorKind, Result};
 use burnpipe_core::ErrorContext;
@@ -10,6 +9,7 @@ use serde_json::Value;
 
 use super::destination::{Destination, written};
 use super::file::OutputFile;
+use super::folder::Folder;
 use super::subtitles;
 use crate::arguments::{AnswerFormat, OutputArguments};
 use crate::render;
@@ -22,12 +22,8 @@ pub(crate) struct AnswerWriter {
     n_written: u64,
     /// Where every answer gets a file of its own.
     folder: Option<Folder>,
-}
-
-/// The folder of `--output-dir` and the names that are taken in it.
-struct Folder {
-    path: PathBuf,
-    taken: HashSet<String>,
+    /// Whether the times of answers are those of single words, which are joined to subtitles.
+    joins_words: bool,
 }
 
 /// An answer with what the table shows besides it.
@@ -42,7 +38,7 @@ pub(crate) struct Shown<'a> {
 ///
 /// # Errors
 ///
-/// When the file of `--output` cannot be written.
+/// When the file of `--output` cannot be written, or the folder of `--output-dir` cannot be one.
 pub(crate) fn open(arguments: &OutputArguments) -> Result<AnswerWriter> {
     let extension =
         arguments.output.as_deref().and_then(Path::extension).and_then(|extension| extension.to_str());
@@ -60,37 +56,16 @@ pub(crate) fn open(arguments: &OutputArguments) -> Result<AnswerWriter> {
         }
         None => (Destination::Plain(stdout()), "standard output".into()),
     };
-    let folder = arguments.output_dir.as_deref().map(|path| Folder::open(path, format)).transpose()?;
-    Ok(AnswerWriter { destination, name, format, n_written: 0, folder })
+    let folder = arguments.output_dir.as_deref().map(|path| open_folder(path, format)).transpose()?;
+    Ok(AnswerWriter { destination, name, format, n_written: 0, folder, joins_words: false })
 }
 
-impl Folder {
-    fn open(path: &Path, format: AnswerFormat) -> Result<Self> {
-        if format.subtitles().is_none() {
-            let message =
-                "`--output-dir` keeps a file per input; it goes with `--format srt` or `--format vtt`";
-            return Err(Error::new(ErrorKind::Parameter, message));
-        }
-        let made = std::fs::create_dir_all(path);
-        made.context(ErrorKind::Io, || format!("cannot write into `{}`", path.display()))?;
-        Ok(Self { path: path.to_owned(), taken: HashSet::new() })
+fn open_folder(path: &Path, format: AnswerFormat) -> Result<Folder> {
+    if format.subtitles().is_none() {
+        let message = "`--output-dir` keeps a file per input; it goes with `--format srt` or `--format vtt`";
+        return Err(Error::new(ErrorKind::Parameter, message));
     }
-
-    /// Writes the file of an input, called as the input is; a second one of that name gets a number.
-    fn write(&mut self, input: &Value, text: &str, extension: &str) -> Result<()> {
-        let stem =
-            input.as_str().and_then(|input| Path::new(input).file_stem()).and_then(|stem| stem.to_str());
-        let stem = stem.unwrap_or("input").to_owned();
-        let numbered = (2..).map(|number| format!("{stem}-{number}"));
-        let mut names = std::iter::once(stem.clone()).chain(numbered);
-        let Some(name) = names.find(|name| self.taken.insert(name.clone())) else { return Ok(()) };
-        let path = self.path.join(format!("{name}.{extension}"));
-        let written = OutputFile::open(&path, true).and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.complete()
-        });
-        written.context(ErrorKind::Io, || format!("cannot write `{}`", path.display()))
-    }
+    Folder::open(path)
 }
 
 fn open_file(path: &Path, format: AnswerFormat) -> Result<Destination> {
@@ -119,25 +94,35 @@ impl AnswerWriter {
         !self.writes_subtitles() || self.folder.is_some()
     }
 
+    /// Whether every answer has a file of its own, so that one that cannot be written costs only itself.
+    pub(crate) fn has_files(&self) -> bool {
+        self.folder.is_some()
+    }
+
+    /// Says whether the times of answers are those of single words.
+    pub(crate) fn join_words(&mut self, joins_words: bool) {
+        self.joins_words = joins_words;
+    }
+
     /// Whether answers appear on the terminal, where a progress bar would be in their way.
     pub(crate) fn is_on_terminal(&self) -> bool {
-        !matches!(self.destination, Destination::File(_)) && stdout().is_terminal()
+        self.folder.is_none() && !matches!(self.destination, Destination::File(_)) && stdout().is_terminal()
     }
 
     /// Writes one answer; false when nobody reads any more.
     ///
     /// # Errors
     ///
-    /// When the destination cannot be written to.
+    /// When the destination cannot be written to, or the answer is none that subtitles are made of.
     pub(crate) fn answer(&mut self, shown: &Shown<'_>, answer: &Value) -> Result<bool> {
         let text = match self.format {
             AnswerFormat::Table => self.table(shown, answer),
             AnswerFormat::Json | AnswerFormat::Jsonl => self.json(answer),
             AnswerFormat::Srt | AnswerFormat::Vtt => {
-                let text = subtitles::render(answer, self.format)?;
+                let text = subtitles::render(answer, self.format, self.joins_words)?;
                 if let Some((folder, extension)) = self.folder.as_mut().zip(self.format.subtitles()) {
-                    self.n_written += 1;
                     folder.write(shown.input, &text, extension)?;
+                    self.n_written += 1;
                     return Ok(true);
                 }
                 text
@@ -160,12 +145,14 @@ impl AnswerWriter {
     }
 
     /// Closes what is open. A run that ended early leaves what it wrote, and nothing if that is
-    /// nothing; the path is where it is kept.
+    /// nothing; the path is where it is kept. Subtitles without an answer are never complete: a file
+    /// that was there before stays.
     ///
     /// # Errors
     ///
     /// When the destination cannot be written to.
     pub(crate) fn end(mut self, is_complete: bool) -> Result<Option<String>> {
+        let is_complete = is_complete && !(self.writes_subtitles() && self.n_written == 0);
         let end = match (self.format, self.n_written) {
             (AnswerFormat::Json, 0) if is_complete => "[]\n",
             (AnswerFormat::Json, 1..) => "\n]\n",
@@ -176,7 +163,8 @@ impl AnswerWriter {
             false => self.destination.flush(),
         });
         written(ended, &self.name)?;
-        Ok(self.destination.kept_at().map(|path| format!("`{}`", path.display())))
+        let folder = self.folder.as_ref().filter(|_| self.n_written > 0).map(Folder::path);
+        Ok(folder.or_else(|| self.destination.kept_at()).map(|path| format!("`{}`", path.display())))
     }
 
     /// A line of jsonl, or an element with what stands before it in the array.

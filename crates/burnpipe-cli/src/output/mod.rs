@@ -3,6 +3,7 @@
 mod answers;
 mod destination;
 mod file;
+mod folder;
 mod subtitles;
 
 pub(crate) use answers::{AnswerWriter, Shown, open};

@@ -19,64 +19,93 @@ const OPEN_END: f64 = 3.0;
 struct Cue {
     start: f64,
     end: Option<f64>,
+    /// As the answer has it, with the spaces at its ends.
     text: String,
 }
 
-/// The subtitles of an answer with `chunks`.
+/// The subtitles of an answer with `chunks`: each is a cue, but with `joins_words` they are single words, which are
+/// put together to cues.
 ///
 /// # Errors
 ///
 /// When the answer has no times.
-pub(super) fn render(answer: &Value, format: AnswerFormat) -> Result<String> {
+pub(super) fn render(answer: &Value, format: AnswerFormat, joins_words: bool) -> Result<String> {
     let chunks = answer.get("chunks").and_then(Value::as_array).ok_or_else(|| {
         let message = "subtitles need an answer with `chunks`; \
                        only `automatic-speech-recognition` with `return_timestamps` gives them";
         Error::new(ErrorKind::Parameter, message)
     })?;
-    let cues = joined(chunks.iter().filter_map(cue).collect());
-    let separator = if format == AnswerFormat::Vtt { '.' } else { ',' };
-    let mut text = String::from(if format == AnswerFormat::Vtt { "WEBVTT\n\n" } else { "" });
+    let mut cues: Vec<Cue> = chunks.iter().filter_map(cue).collect();
+    if joins_words {
+        cues = joined(cues, glue(answer, chunks));
+    }
+    let is_vtt = format == AnswerFormat::Vtt;
+    let separator = if is_vtt { '.' } else { ',' };
+    let mut text = String::from(if is_vtt { "WEBVTT\n\n" } else { "" });
     for (index, cue) in cues.iter().enumerate() {
         let next = cues.get(index + 1).map(|next| next.start);
         let end = cue.end.or(next).unwrap_or(cue.start + OPEN_END).max(cue.start);
         let (start, end) = (time(cue.start, separator), time(end, separator));
         let number = index + 1;
-        text.push_str(&format!("{number}\n{start} --> {end}\n{}\n\n", cue.text));
+        let words = if is_vtt { vtt_text(&cue.text) } else { srt_text(&cue.text) };
+        text.push_str(&format!("{number}\n{start} --> {end}\n{words}\n\n"));
     }
     Ok(text)
 }
 
 fn cue(chunk: &Value) -> Option<Cue> {
     let times = chunk.get("timestamp")?.as_array()?;
-    let text = chunk.get("text")?.as_str()?.split_whitespace().collect::<Vec<_>>().join(" ");
-    // An arrow ends the times of a cue wherever it stands.
-    let text = text.replace("-->", "→");
+    let text = chunk.get("text")?.as_str()?.to_owned();
     let start = times.first()?.as_f64()?;
-    (!text.is_empty()).then(|| Cue { start, end: times.get(1).and_then(Value::as_f64), text })
+    let is_empty = text.trim().is_empty();
+    (!is_empty).then(|| Cue { start, end: times.get(1).and_then(Value::as_f64), text })
 }
 
-/// Puts single words together to what can be read at a time; longer chunks stay as they are.
-fn joined(cues: Vec<Cue>) -> Vec<Cue> {
-    if cues.iter().any(|cue| cue.text.contains(' ')) {
-        return cues;
-    }
+/// What stands between words: nothing where they carry their spaces, as Whisper's do, who writes languages without
+/// spaces as well; else, as for CTC models, a space.
+fn glue(answer: &Value, chunks: &[Value]) -> &'static str {
+    let words: String = chunks.iter().filter_map(|chunk| chunk.get("text")?.as_str()).collect();
+    let text = answer.get("text").and_then(Value::as_str).unwrap_or_default();
+    if words.trim() == text.trim() { "" } else { " " }
+}
+
+/// Puts single words together to what can be read at a time.
+fn joined(words: Vec<Cue>, glue: &str) -> Vec<Cue> {
     let mut joined: Vec<Cue> = Vec::new();
-    for cue in cues {
-        match joined.last_mut() {
-            Some(last) if belongs(last, &cue) => {
-                last.text = format!("{} {}", last.text, cue.text);
-                last.end = cue.end;
+    for word in words {
+        if let Some(last) = joined.last_mut()
+            && !ends(last, &word)
+        {
+            let text = format!("{}{glue}{}", last.text, word.text);
+            if on_one_line(&text).chars().count() <= CUE_CHARACTERS {
+                *last = Cue { start: last.start, end: word.end, text };
+                continue;
             }
-            _ => joined.push(cue),
         }
+        joined.push(word);
     }
     joined
 }
 
-fn belongs(cue: &Cue, word: &Cue) -> bool {
-    let ends = cue.text.ends_with(['.', '!', '?', '。', '！', '？']);
-    let characters = cue.text.chars().count() + 1 + word.text.chars().count();
-    !ends && characters <= CUE_CHARACTERS && word.start - cue.end.unwrap_or(cue.start) <= CUE_PAUSE
+/// Whether a cue is over before a word: with its sentence, or because nothing is said for a while.
+fn ends(cue: &Cue, word: &Cue) -> bool {
+    let is_sentence = cue.text.trim_end().ends_with(['.', '!', '?', '。', '！', '？']);
+    is_sentence || word.start - cue.end.unwrap_or(cue.start) > CUE_PAUSE
+}
+
+/// The text with single spaces and no new lines.
+fn on_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The text of a cue without an arrow, which would be taken for one between times.
+fn srt_text(text: &str) -> String {
+    on_one_line(text).replace("-->", "→")
+}
+
+/// The text of a cue without the signs that begin tags and characters by name.
+fn vtt_text(text: &str) -> String {
+    on_one_line(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// Hours, minutes, seconds and thousandths.
@@ -93,36 +122,76 @@ mod tests {
 
     use super::*;
 
+    fn chunk(text: &str, start: f64, end: f64) -> Value {
+        json!({"text": text, "timestamp": [start, end]})
+    }
+
+    /// The texts of the cues.
+    fn texts(answer: &Value, joins_words: bool) -> Vec<String> {
+        let text = render(answer, AnswerFormat::Srt, joins_words).unwrap();
+        text.split_terminator("\n\n").map(|cue| cue.splitn(3, '\n').nth(2).unwrap().to_owned()).collect()
+    }
+
     #[test]
     fn chunks_are_cues() {
-        let answer = json!({"text": " One. Two.", "chunks": [
-            {"text": " One two.", "timestamp": [0.0, 2.5]},
+        let answer = json!({"text": " One two. Three --> <four> & five.", "chunks": [
+            {"text": " One\n two.", "timestamp": [0.0, 2.5]},
             {"text": "  ", "timestamp": [2.5, 2.6]},
-            {"text": " Three --> four.", "timestamp": [3661.25, null]},
+            {"text": " Three --> <four> & five.", "timestamp": [3661.25, null]},
         ]});
         let srt = "1\n00:00:00,000 --> 00:00:02,500\nOne two.\n\n\
-                   2\n01:01:01,250 --> 01:01:04,250\nThree → four.\n\n";
-        assert_eq!(render(&answer, AnswerFormat::Srt).unwrap(), srt);
-        let vtt =
-            format!("WEBVTT\n\n{}", srt.replace("00,", "00.").replace("02,", "02.").replace(",250", ".250"));
-        assert_eq!(render(&answer, AnswerFormat::Vtt).unwrap(), vtt);
+                   2\n01:01:01,250 --> 01:01:04,250\nThree → <four> & five.\n\n";
+        assert_eq!(render(&answer, AnswerFormat::Srt, false).unwrap(), srt);
+        let vtt = "WEBVTT\n\n1\n00:00:00.000 --> 00:00:02.500\nOne two.\n\n\
+                   2\n01:01:01.250 --> 01:01:04.250\nThree --&gt; &lt;four&gt; &amp; five.\n\n";
+        assert_eq!(render(&answer, AnswerFormat::Vtt, false).unwrap(), vtt);
+    }
+
+    #[test]
+    fn chunks_without_spaces_are_cues_as_well() {
+        let answer = json!({"text": "今日は晴れ明日は雨", "chunks": [
+            chunk("今日は晴れ", 0.0, 1.5), chunk("明日は雨", 1.5, 3.0),
+        ]});
+        assert_eq!(texts(&answer, false), ["今日は晴れ", "明日は雨"]);
     }
 
     #[test]
     fn words_are_joined_until_a_pause_or_an_end() {
-        let word = |text: &str, start: f64, end: f64| json!({"text": text, "timestamp": [start, end]});
-        let answer = json!({"text": "", "chunks": [
-            word("AND", 0.0, 0.2), word("SO", 0.3, 0.5), word("ON.", 0.6, 0.8), word("THEN", 1.0, 1.2), word("MORE", 3.0, 3.5),
+        let answer = json!({"text": "AND SO ON. THEN MORE", "chunks": [
+            chunk("AND", 0.0, 0.2), chunk("SO", 0.3, 0.5), chunk("ON.", 0.6, 0.8), chunk("THEN", 1.0, 1.2),
+            chunk("MORE", 3.0, 3.5),
         ]});
-        let text = render(&answer, AnswerFormat::Srt).unwrap();
-        let lines: Vec<&str> = text.lines().filter(|line| line.starts_with(char::is_alphabetic)).collect();
-        assert_eq!(lines, ["AND SO ON.", "THEN", "MORE"]);
-        assert!(text.contains("00:00:00,000 --> 00:00:00,800"));
+        assert_eq!(texts(&answer, true), ["AND SO ON.", "THEN", "MORE"]);
+        let text = render(&answer, AnswerFormat::Srt, true).unwrap();
+        assert!(text.contains("00:00:00,000 --> 00:00:00,800"), "{text}");
+    }
+
+    #[test]
+    fn words_that_carry_their_spaces_keep_them() {
+        let answer = json!({"text": " Well - that's 3% more. Yes", "chunks": [
+            chunk(" Well", 0.0, 0.2), chunk(" - that's", 0.2, 0.5), chunk(" 3", 0.5, 0.8), chunk("%", 0.8, 0.9),
+            chunk(" more.", 0.9, 1.2), chunk(" Yes", 1.2, 1.4),
+        ]});
+        assert_eq!(texts(&answer, true), ["Well - that's 3% more.", "Yes"]);
+        let answer = json!({"text": "今日は晴れ。明日", "chunks": [
+            chunk("今日", 0.0, 0.2), chunk("は", 0.2, 0.5), chunk("晴れ。", 0.5, 0.8), chunk("明日", 0.8, 0.9),
+        ]});
+        assert_eq!(texts(&answer, true), ["今日は晴れ。", "明日"]);
+    }
+
+    #[test]
+    fn joined_words_fit_on_two_lines() {
+        let word = "A".repeat(20);
+        let words: Vec<Value> =
+            (0..6).map(|index| chunk(&word, f64::from(index), f64::from(index) + 0.5)).collect();
+        let answer = json!({"text": vec![word.clone(); 6].join(" "), "chunks": words});
+        // Four words and three spaces are 83 characters.
+        assert_eq!(texts(&answer, true), [vec![word.clone(); 4].join(" "), vec![word; 2].join(" ")]);
     }
 
     #[test]
     fn an_answer_without_times_is_refused() {
-        let error = render(&json!({"text": "words"}), AnswerFormat::Srt).unwrap_err();
+        let error = render(&json!({"text": "words"}), AnswerFormat::Srt, false).unwrap_err();
         assert!(error.to_string().contains("`return_timestamps`"), "{error}");
     }
 }

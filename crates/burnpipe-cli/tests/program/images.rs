@@ -4,12 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::{Files, assert_same, run, workspace};
-
-/// A path in the folder of the goldens.
-fn golden(path: &str) -> String {
-    workspace().join("tests/goldens").join(path).to_str().unwrap().to_owned()
-}
+use crate::support::{Files, assert_same, golden, run};
 
 /// The images of a case and Python's answers.
 fn case(task: &str, checkpoint: &str) -> (Vec<String>, Value) {

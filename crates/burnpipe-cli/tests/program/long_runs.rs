@@ -1,12 +1,12 @@
 //! Runs over many inputs: order, pipes that close, Ctrl-C.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{Files, assert_same, lines, ner, program, with_ner};
+use crate::support::{Files, assert_same, end_of, interrupt, lines, ner, program, with_ner};
 
 /// A file of so many texts.
 fn numbered(files: &Files, count: usize) -> String {
@@ -17,30 +17,6 @@ fn numbered(files: &Files, count: usize) -> String {
 fn spawn(arguments: &[&str], stdin: Stdio) -> Child {
     let mut command = program(&with_ner(arguments));
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-}
-
-/// Presses Ctrl-C.
-fn interrupt(child: &Child) {
-    let status = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(status.success());
-}
-
-/// Waits for the end, with what was said on standard error.
-fn end_of(mut child: Child) -> (Option<i32>, String) {
-    let begin = Instant::now();
-    let code = loop {
-        match child.try_wait().unwrap() {
-            Some(status) => break status.code(),
-            None if begin.elapsed() > Duration::from_secs(60) => {
-                child.kill().unwrap();
-                panic!("the program does not end");
-            }
-            None => std::thread::sleep(Duration::from_millis(20)),
-        }
-    };
-    let mut error = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut error).unwrap();
-    (code, error)
 }
 
 #[test]

@@ -11,4 +11,5 @@ mod images;
 mod lists;
 mod long_runs;
 mod refusals;
+mod sounds;
 mod support;

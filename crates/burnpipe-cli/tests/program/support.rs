@@ -1,9 +1,10 @@
 //! Starts the program and looks at what comes out.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -121,6 +122,35 @@ impl Files {
 /// The folder of the workspace.
 pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// A path in the folder of the goldens.
+pub(crate) fn golden(path: &str) -> String {
+    workspace().join("tests/goldens").join(path).to_str().unwrap().to_owned()
+}
+
+/// Presses Ctrl-C.
+pub(crate) fn interrupt(child: &Child) {
+    let status = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+/// Waits for the end, with what was said on standard error.
+pub(crate) fn end_of(mut child: Child) -> (Option<i32>, String) {
+    let begin = Instant::now();
+    let code = loop {
+        match child.try_wait().unwrap() {
+            Some(status) => break status.code(),
+            None if begin.elapsed() > Duration::from_secs(60) => {
+                child.kill().unwrap();
+                panic!("the program does not end");
+            }
+            None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    let mut error = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut error).unwrap();
+    (code, error)
 }
 
 /// Answers are equal when strings and whole numbers are, and scores to 1e-4.
