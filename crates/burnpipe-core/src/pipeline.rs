@@ -199,7 +199,7 @@ impl<T: StreamingTask> Pipeline<T> {
 pub struct Cancellation(Arc<AtomicBool>);
 
 impl Cancellation {
-    /// Asks the run to stop at the next batch.
+    /// Asks the run to stop: before the next input is prepared, and before the next batch.
     pub fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -288,7 +288,11 @@ impl<T: Task, I: Iterator<Item = Result<T::Input>>> Answers<T, I> {
     /// at the end of the stream.
     fn read_inputs(&mut self) -> bool {
         let side_by_side = self.pipeline.task.prepares_side_by_side();
-        let missing = self.wanted().saturating_sub(self.queue.len());
+        let wanted = match &self.session {
+            Some(session) => self.pipeline.batch_size.saturating_sub(session.open()),
+            None => self.wanted(),
+        };
+        let missing = wanted.saturating_sub(self.queue.len());
         let count = if side_by_side { missing.max(1) } else { 1 };
         let inputs: Vec<_> = match self.inputs_ended {
             true => Vec::new(),
@@ -296,8 +300,12 @@ impl<T: Task, I: Iterator<Item = Result<T::Input>>> Answers<T, I> {
         };
         self.inputs_ended |= inputs.len() < count;
         let is_end = inputs.is_empty();
-        let (task, options) = (&self.pipeline.task, &self.options);
+        let (task, options, cancellation) = (&self.pipeline.task, &self.options, &self.cancellation);
         let prepared = map_on_threads(inputs, |input| {
+            // Each may wait for the network: those that have not begun need not.
+            if cancellation.as_ref().is_some_and(Cancellation::is_cancelled) {
+                return Err(cancelled());
+            }
             let input = input?;
             catch_panic("preprocess", || {
                 let chunks: Chunks<T::Features> = Box::new(task.preprocess(input, options)?);
@@ -313,6 +321,10 @@ impl<T: Task, I: Iterator<Item = Result<T::Input>>> Answers<T, I> {
             }
         }
         !is_end
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancellation.as_ref().is_some_and(Cancellation::is_cancelled)
     }
 
     /// An input stays open until all its chunks are back, so the index is always there.
@@ -378,6 +390,9 @@ impl<T: Task, I: Iterator<Item = Result<T::Input>>> Answers<T, I> {
     /// Fills the session up to a batch and takes it a step further; false when there is nothing in it.
     fn step_session(&mut self) -> bool {
         while self.session.as_ref().is_some_and(|session| session.open() < self.pipeline.batch_size) {
+            if self.is_cancelled() {
+                return true;
+            }
             let Some(chunk) = self.queue.pop_front() else {
                 if self.advance() {
                     continue;
@@ -456,13 +471,13 @@ impl<T: Task, I: Iterator<Item = Result<T::Input>>> Iterator for Answers<T, I> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some(answer) = self.take_answer() {
-                return Some(answer);
-            }
-            if self.cancellation.as_ref().is_some_and(Cancellation::is_cancelled) {
+            if self.is_cancelled() {
                 self.cancellation = None;
                 self.stop();
-                return Some(Err(Error::new(ErrorKind::Cancelled, "the run was cancelled")));
+                return Some(Err(cancelled()));
+            }
+            if let Some(answer) = self.take_answer() {
+                return Some(answer);
             }
             if self.session.is_some() {
                 if self.step_session() || !self.open.is_empty() {
@@ -482,6 +497,10 @@ impl<T: Task, I: Iterator<Item = Result<T::Input>>> Iterator for Answers<T, I> {
             self.run_batch();
         }
     }
+}
+
+fn cancelled() -> Error {
+    Error::new(ErrorKind::Cancelled, "the run was cancelled")
 }
 
 /// Applies a function to all items and keeps their order; on the threads that the machine has if there are several items.
@@ -768,5 +787,102 @@ mod tests {
         cancellation.cancel();
         assert_eq!(answers.next().unwrap().unwrap_err().kind(), ErrorKind::Cancelled);
         assert!(answers.next().is_none());
+    }
+    /// Waits for every input, as for an address that nobody answers at, and finds no use for it. Somebody cancels
+    /// while it waits for input 5. Its session finishes a chunk at every step.
+    #[derive(Default)]
+    struct Waiting {
+        prepared: Mutex<Vec<u64>>,
+        cancellation: Cancellation,
+        has_session: bool,
+        /// The most inputs that were ready or in the session at a time.
+        most_open: Arc<Mutex<usize>>,
+    }
+
+    struct OneByOne {
+        chunks: VecDeque<(usize, u64)>,
+        most_open: Arc<Mutex<usize>>,
+    }
+
+    impl crate::Session<u64, u64> for OneByOne {
+        fn push(&mut self, id: usize, features: u64) -> Result<()> {
+            self.chunks.push_back((id, features));
+            Ok(())
+        }
+
+        fn open(&self) -> usize {
+            self.chunks.len()
+        }
+
+        fn step(&mut self) -> Vec<(usize, Result<u64>)> {
+            let mut most = self.most_open.lock().unwrap();
+            *most = self.chunks.len().max(*most);
+            self.chunks.pop_front().map(|(id, features)| (id, Ok(features))).into_iter().collect()
+        }
+    }
+
+    impl Task for Waiting {
+        type Input = u64;
+        type Options = ();
+        type Features = u64;
+        type Raw = u64;
+        type Output = u64;
+
+        fn preprocess(&self, input: u64, _: &()) -> Result<impl Iterator<Item = Result<u64>> + Send + use<>> {
+            self.prepared.lock().unwrap().push(input);
+            thread::sleep(std::time::Duration::from_millis(5));
+            if input == 5 {
+                self.cancellation.cancel();
+            }
+            match self.has_session {
+                true => Ok(std::iter::once(Ok(input))),
+                false => Err(Error::new(ErrorKind::Network, "no answer")),
+            }
+        }
+
+        fn prepares_side_by_side(&self) -> bool {
+            true
+        }
+
+        fn session(task: &Arc<Self>, _: &()) -> Option<BoxedSession<Self>> {
+            let most_open = Arc::clone(&task.most_open);
+            task.has_session.then(|| Box::new(OneByOne { chunks: VecDeque::new(), most_open }) as _)
+        }
+
+        fn forward(&self, batch: &[u64], _: &()) -> Result<Vec<u64>> {
+            Ok(batch.to_vec())
+        }
+
+        fn postprocess(&self, chunks: Vec<u64>, _: &()) -> Result<u64> {
+            Ok(chunks.iter().sum())
+        }
+    }
+
+    #[test]
+    fn a_batch_that_waits_for_its_inputs_is_cancelled_at_once() {
+        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        for has_session in [false, true] {
+            let pipeline = Pipeline::new(Waiting { has_session, ..Waiting::default() }).with_batch_size(1000);
+            let cancellation = pipeline.task().cancellation.clone();
+            let answers = pipeline.try_iter_with((0..1000).map(Ok), ()).with_cancellation(cancellation);
+            let answers: Vec<_> = answers.collect();
+            assert_eq!(answers.len(), 1);
+            assert_eq!(answers[0].as_ref().unwrap_err().kind(), ErrorKind::Cancelled);
+            let prepared = pipeline.task().prepared.lock().unwrap().len();
+            assert!(prepared < 6 + 2 * cores, "{prepared} inputs were prepared");
+        }
+    }
+
+    #[test]
+    fn a_session_reads_as_many_inputs_as_it_has_room_for() {
+        let pipeline = Pipeline::new(Waiting { has_session: true, ..Waiting::default() }).with_batch_size(4);
+        let mut read = 0;
+        let mut answers = pipeline.iter((10..30_u64).inspect(|_| read += 1));
+        for expected in 10..13 {
+            assert_eq!(answers.next().unwrap().unwrap(), expected);
+        }
+        drop(answers);
+        // A batch of four, and one more for each of the first two that were done.
+        assert_eq!((read, *pipeline.task().most_open.lock().unwrap()), (6, 4));
     }
 }

@@ -7,8 +7,9 @@ use burnpipe_core::Result;
 /// How long to wait for an address, and how much to take from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FetchLimits {
-    /// How long to wait for a connection, and for each of its next bytes; `None` for what downloads of models have, 10
-    /// and 30 seconds.
+    /// How long to wait for the name, for a connection, and for each of its next bytes; `None` for what downloads of
+    /// models have, 10 and 30 seconds. Longer than a day is a day; all bytes together may take an hour, or this if it is
+    /// longer.
     pub timeout: Option<Duration>,
     /// The most bytes that are read.
     pub bytes: u64,

@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
@@ -57,4 +58,41 @@ fn nobody_waits_longer_than_the_timeout() {
     let error = fetch(&address, &limits).unwrap_err();
     assert!(start.elapsed() < Duration::from_secs(10));
     assert!(error.to_string().contains("0.2 s") && error.to_string().contains("`timeout`"), "{error}");
+}
+
+/// Gives this answer to everybody who asks, and keeps the connection open.
+fn serve(answer: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/cat.png", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let mut open = Vec::new();
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            stream.write_all(answer).unwrap();
+            open.push(stream);
+        }
+    });
+    address
+}
+
+#[test]
+fn a_body_that_stalls_is_too_late() {
+    let address = serve(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\na sm");
+    let start = Instant::now();
+    let limits = FetchLimits { timeout: Some(Duration::from_millis(200)), ..LIMITS };
+    let error = fetch(&address, &limits).unwrap_err();
+    assert!(start.elapsed() < Duration::from_secs(10));
+    assert_eq!(error.kind(), ErrorKind::Network);
+    assert!(error.to_string().contains("0.2 s") && error.to_string().contains("`timeout`"), "{error}");
+}
+
+#[test]
+fn the_longest_timeout_is_no_fault() {
+    let address = serve(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 12\r\n\r\na small file");
+    for seconds in [1e10, 1e19] {
+        let limits = FetchLimits { timeout: Some(Duration::from_secs_f64(seconds)), ..LIMITS };
+        assert_eq!(fetch(&address, &limits).unwrap(), b"a small file");
+    }
+    let limits = FetchLimits { timeout: Some(Duration::MAX), ..LIMITS };
+    assert_eq!(fetch(&address, &limits).unwrap(), b"a small file");
 }

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::depthwise::DepthwiseFilters;
 use crate::gemm::{Product, Target, Whole, run};
-use crate::images::Images;
+use crate::images::{Images, product};
 use crate::isa::dispatch;
 use crate::memory::Numbers;
 use crate::packed::panel_width;
@@ -32,7 +32,7 @@ pub struct FilterShape {
 impl FilterShape {
     /// Numbers of a filter.
     fn size(&self) -> usize {
-        self.channels * self.kernel[0] * self.kernel[1]
+        product([self.channels, self.kernel[0], self.kernel[1]])
     }
 
     /// Whether every channel has one filter of its own.
@@ -42,7 +42,13 @@ impl FilterShape {
 
     fn check(&self, count: usize) {
         assert!(self.groups > 0 && self.filters.is_multiple_of(self.groups), "filters in equal groups");
-        assert_eq!(count, self.filters * self.size(), "{} filters of {} numbers", self.filters, self.size());
+        assert_eq!(
+            count,
+            product([self.filters, self.size()]),
+            "{} filters of {} numbers",
+            self.filters,
+            self.size()
+        );
     }
 }
 
@@ -100,25 +106,23 @@ impl PackedFilters {
     ///
     /// When there is no scale for every filter.
     #[must_use]
-    pub fn scaled(&self, scales: &[f32]) -> Self {
+    pub fn scaled(mut self, scales: &[f32]) -> Self {
         assert_eq!(scales.len(), self.shape.filters, "a scale per filter");
-        let form = match &self.form {
-            Form::Depthwise(filters) => Form::Depthwise(filters.scaled(scales)),
+        match &mut self.form {
+            Form::Depthwise(filters) => filters.scale(scales),
             Form::Products { width, groups } => {
-                let mut groups = groups.clone();
                 let count = self.shape.filters / self.shape.groups;
                 for (panels, scales) in groups.iter_mut().zip(scales.chunks(count.max(1))) {
-                    let panels = panels.chunks_mut((width * self.shape.size()).max(1));
+                    let panels = panels.chunks_mut((*width * self.shape.size()).max(1));
                     for (panel, scales) in panels.zip(scales.chunks(*width)) {
                         for row in panel.chunks_exact_mut(*width) {
                             row.iter_mut().zip(scales).for_each(|(weight, scale)| *weight *= scale);
                         }
                     }
                 }
-                Form::Products { width: *width, groups }
             }
-        };
-        Self { shape: self.shape, form }
+        }
+        self
     }
 
     /// What was packed.
@@ -137,7 +141,7 @@ impl PackedFilters {
         assert_eq!(images.channels, channels * groups, "images of {} channels", channels * groups);
         assert!(sliding.stride.iter().all(|&stride| stride > 0), "steps between windows");
         let windows = sliding.windows(images.size, kernel);
-        let length = images.batch * windows[0] * windows[1] * filters;
+        let length = product([images.batch, windows[0], windows[1], filters]);
         assert!(finish.bias.is_none_or(|bias| bias.len() == filters), "a bias per filter");
         assert!(finish.residual.is_none_or(|residual| residual.len() == length), "a residual per result");
         let mut result = Vec::with_capacity(length);
@@ -194,7 +198,7 @@ fn panels_of_group(
 ) -> Numbers<f32> {
     let (size, area) = (shape.size(), shape.kernel[0] * shape.kernel[1]);
     let count = shape.filters / shape.groups;
-    let mut panels = Numbers::zeros(count.div_ceil(width) * width * size);
+    let mut panels = Numbers::zeros(product([count.div_ceil(width), width, size]));
     panels.par_chunks_mut((width * size).max(1)).enumerate().for_each(|(number, panel)| {
         for (column, filter) in (number * width..count.min((number + 1) * width)).enumerate() {
             let start = (group * count + filter) * size;
@@ -385,5 +389,22 @@ mod tests {
         assert!(filters.slide(small, &Sliding::default(), &Finish::default()).is_empty());
         let none = Images::channels_first(&[], 0, 1, [9, 9]);
         assert!(filters.slide(none, &Sliding::default(), &Finish::default()).is_empty());
+    }
+    #[test]
+    fn windows_larger_than_memory_fit_nowhere() {
+        let shape = FilterShape { filters: 1, channels: 1, kernel: [3, 1], groups: 1 };
+        let filters = PackedFilters::new(&[1.0; 3], shape);
+        let images = Images::channels_first(&[1.0; 4], 1, 1, [2, 2]);
+        // Two steps of it are none: 2^64.
+        let sliding = Sliding { dilation: [1 << 63, 1], ..Sliding::default() };
+        assert_eq!(sliding.windows([2, 2], [3, 1]), [0, 2]);
+        assert!(filters.slide(images, &sliding, &Finish::default()).is_empty());
+    }
+
+    #[test]
+    #[should_panic(expected = "no memory holds")]
+    fn filters_larger_than_memory_are_refused() {
+        let shape = FilterShape { filters: 1, channels: 1 << 32, kernel: [1 << 16, 1 << 16], groups: 1 };
+        PackedFilters::new::<f32>(&[], shape);
     }
 }

@@ -30,11 +30,11 @@ impl DepthwiseFilters {
         Self { weights, kernel, channels }
     }
 
-    /// The filters, each multiplied by a number of its own.
-    pub(crate) fn scaled(&self, scales: &[f32]) -> Self {
+    /// Multiplies each filter by a number of its own.
+    pub(crate) fn scale(&mut self, scales: &[f32]) {
         assert_eq!(scales.len(), self.channels, "a scale per filter");
-        let weights = self.weights.iter().zip(scales.iter().cycle()).map(|(weight, scale)| weight * scale);
-        Self { weights: weights.collect(), ..*self }
+        let weights = self.weights.iter_mut().zip(scales.iter().cycle());
+        weights.for_each(|(weight, scale)| *weight *= scale);
     }
 
     /// Slides them over images, and writes `[images, height, width, channels]`.

@@ -2,8 +2,8 @@
 //!
 //! The result is cut into tiles of some rows by one panel of columns, each small enough to be summed in
 //! registers. The order of the loops (after Goto and van de Geijn, *Anatomy of High-Performance Matrix
-//! Multiplication*, 2008) keeps a part of a panel in the first cache while the rows of a block go by,
-//! and the block in the second.
+//! Multiplication*, 2008) keeps a part of a panel near while the rows of a block go by: in the first cache, or in the
+//! second where vectors have eight numbers. The block is in the second.
 
 use std::marker::PhantomData;
 
@@ -286,7 +286,7 @@ impl<W: Weight, S: Source> Product<'_, W, S> {
         // near, and far memory would idle: the last ones ask for the next tiles' weights, each for its share.
         let packed = self.panel_stride == self.source.depth() * self.row_stride;
         let (ahead, ahead_step) = match tiles {
-            // One tile alone reads on and on, which processors foresee.
+            // One tile alone reads on and on: processors foresee that, and for 16 bits a small tile asks for itself.
             1 => (0, 0),
             _ if !packed => (0, 0),
             _ => {

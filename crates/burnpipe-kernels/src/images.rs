@@ -42,17 +42,16 @@ impl<'a> Images<'a> {
         Self { values, batch, channels, size, strides }
     }
 
-    /// Numbers of all images.
-    pub(crate) fn count(&self) -> usize {
-        self.batch * self.channels * self.size[0] * self.size[1]
-    }
-
-    /// Panics unless all numbers are there.
-    pub(crate) fn check(&self) {
+    /// Panics unless all numbers are there. Strides are whatever the caller says, so nothing may wrap around.
+    fn check(&self) {
         let counts = [self.batch, self.channels, self.size[0], self.size[1]];
-        let last: usize =
-            counts.iter().zip(self.strides).map(|(count, stride)| (count.max(&1) - 1) * stride).sum();
-        assert!(self.count() == 0 || self.values.len() > last, "a number for every channel of every pixel");
+        let last = counts.iter().zip(self.strides).try_fold(0_usize, |last, (count, stride)| {
+            count.saturating_sub(1).checked_mul(stride).and_then(|distance| last.checked_add(distance))
+        });
+        assert!(
+            counts.contains(&0) || last.is_some_and(|last| self.values.len() > last),
+            "a number for every channel of every pixel"
+        );
     }
 
     /// Whether the numbers of a pixel lie side by side, and those of the next after them.
@@ -72,11 +71,11 @@ impl<'a> Images<'a> {
             let values = Cow::Borrowed(self.values);
             return Arranged { values, channels, size: self.size, group_stride: 0, image_stride, row_stride };
         }
-        let size = [top + self.size[0] + bottom, left + self.size[1] + right];
-        let row_stride = size[1] * channels;
-        let image_stride = size[0] * row_stride;
-        let group_stride = self.batch * image_stride;
-        let length = groups * group_stride;
+        let size = [sum([top, self.size[0], bottom]), sum([left, self.size[1], right])];
+        let row_stride = product([size[1], channels]);
+        let image_stride = product([size[0], row_stride]);
+        let group_stride = product([self.batch, image_stride]);
+        let length = product([groups, group_stride]);
         let mut values = Vec::with_capacity(length);
         let rows = values.spare_capacity_mut()[..length].par_chunks_exact_mut(row_stride.max(1));
         rows.with_min_len(CHUNK.div_ceil(row_stride.max(1))).enumerate().for_each(|(row, to)| {
@@ -125,6 +124,27 @@ impl<'a> Images<'a> {
             }
         }
     }
+}
+
+/// The product of counts of which no memory holds more than fit into a number.
+///
+/// # Panics
+///
+/// When they do not.
+pub(crate) fn product<const N: usize>(counts: [usize; N]) -> usize {
+    let product = counts.into_iter().try_fold(1, usize::checked_mul);
+    product.unwrap_or_else(|| too_large(&counts))
+}
+
+/// The sum of such counts.
+fn sum<const N: usize>(counts: [usize; N]) -> usize {
+    let sum = counts.into_iter().try_fold(0, usize::checked_add);
+    sum.unwrap_or_else(|| too_large(&counts))
+}
+
+#[expect(clippy::panic, reason = "as `Vec` does when no memory is so large")]
+fn too_large(counts: &[usize]) -> ! {
+    panic!("no memory holds so many numbers: {counts:?}")
 }
 
 /// Channels whose lines are in the cache together while they are woven into pixels.
@@ -198,5 +218,18 @@ mod tests {
                 prop_assert_eq!(number, expected);
             }
         }
+    }
+    #[test]
+    #[should_panic(expected = "a number for every channel")]
+    fn strides_that_wrap_around_are_refused() {
+        let images =
+            Images { values: &[1.0; 4], batch: 1, channels: 1, size: [3, 1], strides: [0, 1, 1 << 63, 1] };
+        images.arranged(1, [0; 4]);
+    }
+
+    #[test]
+    #[should_panic(expected = "no memory holds")]
+    fn zeros_around_that_wrap_around_are_refused() {
+        Images::channels_first(&[1.0; 4], 1, 1, [2, 2]).arranged(1, [usize::MAX, 0, 0, 0]);
     }
 }

@@ -11,11 +11,23 @@
 //! assert_eq!(weight.multiply(&[3.0], &finish), [3.0, 0.0]);
 //! ```
 //!
+//! Beside matrix products there are attention with its caches, norms of rows and of groups of channels, convolutions in
+//! one and two dimensions ([`PackedFilters`]) and pooling. The last three work on [`Images`] with the numbers of a pixel
+//! side by side ("channels last"); a sequence is an image of height 1:
+//!
+//! ```
+//! use burnpipe_kernels::{Images, Sliding, max_pool};
+//!
+//! let sequence = Images::channels_last(&[1.0, -1.0, 3.0, -2.0], 1, 2, [1, 2]); // two pixels of two channels
+//! assert_eq!(max_pool(sequence, [1, 2], &Sliding::default()), [3.0, -1.0]);
+//! ```
+//!
 //! Instructions are chosen at run time (AVX-512, AVX2, NEON or plain) by `rten-simd`; work is shared
 //! between the threads of the current `rayon` pool. The crate knows no tensors and no models:
 //! `burnpipe-nn` calls it.
 
-// Kernels write into memory that nobody has initialised and share it between threads.
+// Kernels write into memory that nobody has initialised and share it between threads; weights are cut out of large
+// pages that they share.
 #![allow(unsafe_code)]
 
 mod activation;

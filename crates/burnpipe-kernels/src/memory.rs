@@ -16,14 +16,23 @@ const PIECE: usize = 64 << 20;
 /// The size of a large page, at which pieces begin.
 const PAGE: usize = 2 << 20;
 
+/// The most bytes of a weight: less than a slice may have, by the pages around it.
+const MOST: usize = isize::MAX as usize - 2 * PAGE;
+
 /// Where weights begin: at a line of the cache.
 const LINE: usize = 64;
 
 /// A number whose bits may be anything, zeros among them.
-pub trait Plain: Copy + Send + Sync + 'static {}
+///
+/// # Safety
+///
+/// That is so.
+pub unsafe trait Plain: Copy + Send + Sync + 'static {}
 
-impl Plain for f32 {}
-impl Plain for u16 {}
+// SAFETY: all bits are a float.
+unsafe impl Plain for f32 {}
+// SAFETY: all bits are an integer.
+unsafe impl Plain for u16 {}
 
 /// Numbers in memory that many of them share; let go with the last of its neighbours.
 pub(crate) struct Numbers<T> {
@@ -56,8 +65,14 @@ static CURRENT: Mutex<(Weak<Piece>, usize)> = Mutex::new((Weak::new(), 0));
 
 impl<T: Plain> Numbers<T> {
     /// So many zeros.
+    ///
+    /// # Panics
+    ///
+    /// When no memory holds them.
     pub(crate) fn zeros(length: usize) -> Self {
-        let bytes = length * size_of::<T>();
+        let bytes = length.checked_mul(size_of::<T>()).filter(|bytes| *bytes <= MOST);
+        #[expect(clippy::panic, reason = "as `Vec` does when no memory is so large")]
+        let bytes = bytes.unwrap_or_else(|| panic!("no memory holds {length} numbers"));
         let (piece, offset) = cut(bytes.next_multiple_of(LINE));
         debug_assert!(offset + bytes <= piece.length);
         // SAFETY: the part lies inside the piece, and nobody else gets it.
@@ -150,5 +165,11 @@ mod tests {
             assert!(part.iter().all(|&value| value == number as f32 + 1.0));
             assert_eq!(*part.clone(), **part);
         }
+    }
+    #[test]
+    #[should_panic(expected = "no memory holds")]
+    fn more_than_memory_holds_is_refused() {
+        // As bytes they are none: 2^64.
+        Numbers::<f32>::zeros(1 << 62);
     }
 }

@@ -129,7 +129,7 @@ impl SimdOp for NormRows<'_> {
 
 /// The sum of a function over a row.
 #[inline(always)]
-pub(crate) fn sum<I: Isa>(isa: I, row: &[f32], function: impl Fn(I::F32) -> I::F32) -> f32 {
+fn sum<I: Isa>(isa: I, row: &[f32], function: impl Fn(I::F32) -> I::F32) -> f32 {
     let ops = isa.f32();
     let mut sums = [ops.zero(), ops.zero()];
     let mut vectors = row.chunks_exact(2 * ops.len());

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use rten_simd::ops::BitOps;
 use rten_simd::{Isa, SimdOp};
 
+use crate::images::product;
 use crate::isa::dispatch;
 use crate::memory::{Numbers, Plain};
 
@@ -260,10 +261,14 @@ pub struct Packing<N: Stored> {
 
 impl<N: Stored> Packing<N> {
     /// Room for a weight, of which nothing has come.
+    ///
+    /// # Panics
+    ///
+    /// When no memory holds it.
     pub fn new(outputs: usize, inputs: usize, order: PackingOrder) -> Self {
         let width = panel_width();
-        let panels = Numbers::zeros(outputs.div_ceil(width) * width * inputs);
-        Self { panels, width, inputs, outputs, order, lines: 0 }
+        let panels = product([outputs.div_ceil(width), width, inputs]);
+        Self { panels: Numbers::zeros(panels), width, inputs, outputs, order, lines: 0 }
     }
 
     /// How long a line is, and how many there are.
@@ -308,7 +313,7 @@ impl<N: Stored> Packing<N> {
 
     fn push_inputs(&mut self, lines: &[N::Bits], first: usize) {
         let (width, inputs, outputs) = (self.width, self.inputs, self.outputs);
-        self.panels.par_chunks_mut(width * inputs).enumerate().for_each(|(index, panel)| {
+        self.panels.par_chunks_mut((width * inputs).max(1)).enumerate().for_each(|(index, panel)| {
             let (from, to) = (index * width, outputs.min((index + 1) * width));
             let inputs = panel.chunks_exact_mut(width).skip(first);
             for (input, line) in inputs.zip(lines.chunks_exact(outputs)) {
@@ -410,5 +415,19 @@ mod tests {
         let mut packing = Packing::new(2, 1, PackingOrder::ByOutput);
         packing.push(&[1.0_f32]);
         packing.finish();
+    }
+    #[test]
+    fn a_weight_without_inputs_is_packed() {
+        for order in [PackingOrder::ByOutput, PackingOrder::ByInput] {
+            let mut packing = Packing::<f32>::new(3, 0, order);
+            packing.push(&[]);
+            assert_eq!(packing.finish().size_in_bytes(), 0);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "no memory holds")]
+    fn a_weight_larger_than_memory_is_refused() {
+        Packing::<f32>::new(16, 1 << 58, PackingOrder::ByInput);
     }
 }

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use rten_simd::ops::{BitOps, NumOps};
 use rten_simd::{Isa, SimdOp};
 
-use crate::images::{Arranged, Images};
+use crate::images::{Arranged, Images, product};
 use crate::isa::dispatch;
 use crate::windows::Sliding;
 
@@ -26,7 +26,7 @@ pub fn max_pool(images: Images<'_>, kernel: [usize; 2], sliding: &Sliding) -> Ve
     assert!(sliding.stride.iter().all(|&stride| stride > 0), "steps between windows");
     let arranged = images.arranged(1, [0; 4]);
     let [down, right] = sliding.windows(images.size, kernel);
-    let mut result = vec![f32::NEG_INFINITY; images.batch * down * right * images.channels];
+    let mut result = vec![f32::NEG_INFINITY; product([images.batch, down, right, images.channels])];
     let rows = result.par_chunks_mut((right * images.channels).max(1)).enumerate();
     rows.for_each(|(row, to)| {
         let (image, y) = (row / down, row % down);

@@ -24,12 +24,20 @@ impl Default for Sliding {
 }
 
 impl Sliding {
-    /// How many windows of `kernel` there are, down and right.
+    /// How many windows of `kernel` there are, down and right: none where they or the image are larger than any memory.
+    ///
+    /// # Panics
+    ///
+    /// When a stride is 0 and a window fits.
     pub fn windows(&self, size: [usize; 2], kernel: [usize; 2]) -> [usize; 2] {
         std::array::from_fn(|axis| {
-            let padded = self.padding[axis] + size[axis] + self.padding[axis + 2];
-            let window = self.dilation[axis] * (kernel[axis].max(1) - 1) + 1;
-            padded.checked_sub(window).map_or(0, |room| room / self.stride[axis] + 1)
+            let room = || {
+                let padded =
+                    self.padding[axis].checked_add(size[axis])?.checked_add(self.padding[axis + 2])?;
+                let steps = self.dilation[axis].checked_mul(kernel[axis].saturating_sub(1))?;
+                padded.checked_sub(steps.checked_add(1)?)
+            };
+            room().map_or(0, |room| room / self.stride[axis] + 1)
         })
     }
 }
@@ -88,6 +96,8 @@ impl<'a> Windows<'a> {
             empty || values.len() >= start + last(lines) + last(runs) + length,
             "windows inside the images"
         );
+        // Where nothing is read, no address leaves the images either.
+        let pitches = if empty { [0; 3] } else { pitches };
         Self { start: values.as_ptr(), life: PhantomData, images, windows, pitches, lines, runs, length }
     }
 }

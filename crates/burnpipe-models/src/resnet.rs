@@ -307,7 +307,7 @@ impl ResNetConvLayer {
 
     fn with_norm_inside(self) -> Self {
         match self.normalization {
-            Some(norm) => Self { convolution: norm.after(&self.convolution), normalization: None, ..self },
+            Some(norm) => Self { convolution: norm.after(self.convolution), normalization: None, ..self },
             None => self,
         }
     }

@@ -40,7 +40,7 @@ impl BatchNorm {
     /// The convolution and this norm after it as one convolution. In f32, whatever the layers are in: variances may be
     /// too small for 16 bits.
     #[must_use]
-    pub fn after(&self, convolution: &Conv2d) -> Conv2d {
+    pub fn after(&self, convolution: Conv2d) -> Conv2d {
         let (scale, shift) = self.scale_and_shift();
         convolution.scaled(scale, shift)
     }

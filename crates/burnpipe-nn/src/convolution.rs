@@ -108,7 +108,7 @@ impl Conv2d {
     /// The layer with its results scaled and shifted per filter, as one layer. `scale` and `shift` are `[filters]`, in
     /// f32.
     #[must_use]
-    pub fn scaled(&self, scale: Tensor<1>, shift: Tensor<1>) -> Self {
+    pub fn scaled(self, scale: Tensor<1>, shift: Tensor<1>) -> Self {
         let bias = match &self.bias {
             Some(bias) => bias.val().cast(FloatDType::F32) * scale.clone() + shift,
             None => shift,
@@ -174,7 +174,7 @@ mod tests {
             let (scale, shift) = (tensor([6], 4), tensor([6], 5));
             let line =
                 |x: Tensor<4>| x * scale.clone().reshape([1, 6, 1, 1]) + shift.clone().reshape([1, 6, 1, 1]);
-            let scaled = layer.scaled(scale.clone(), shift.clone());
+            let scaled = layer.clone().scaled(scale.clone(), shift.clone());
             assert_close(scaled.forward(x), line(expected));
         }
     }
@@ -236,7 +236,7 @@ mod tests {
             let relu = ActivationLayer::new(Activation::Relu, &PLACEMENT());
             let norm = |x: Tensor<4>| {
                 let rows = x.reshape([2, 6, 35]);
-                ops::channel_norm_activated(rows, tensor([6], 4), tensor([6], 5), 1e-3, Some(&relu))
+                ops::channel_norm_activated(rows, tensor([6], 4), tensor([6], 5), 1e-3, &relu)
             };
             assert_close(norm(x.clone()), norm(elsewhere(x)).cast(FloatDType::F32));
         }

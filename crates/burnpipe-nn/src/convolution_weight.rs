@@ -46,7 +46,7 @@ impl<const D: usize> ConvolutionWeight<D> {
 
     /// The filters, each multiplied by a number of its own: `scales` are `[filters]`, in f32.
     #[must_use]
-    pub fn scaled(&self, scales: Tensor<1>) -> Self {
+    pub fn scaled(self, scales: Tensor<1>) -> Self {
         match self {
             Self::Plain { parameter, groups, packs } => {
                 let weight = parameter.val();
@@ -55,10 +55,14 @@ impl<const D: usize> ConvolutionWeight<D> {
                 shape[0] = weight.dims()[0];
                 let scaled = (weight.cast(FloatDType::F32) * scales.reshape(shape)).cast(dtype);
                 let parameter = Param::initialized(ParamId::new(), scaled);
-                Self::Plain { parameter, groups: *groups, packs: *packs }
+                Self::Plain { parameter, groups, packs }
             }
+            // In place, unless a clone shares them: old filters keep the memory of their neighbours.
             #[cfg(feature = "flex")]
-            Self::Packed(filters) => Self::Packed(Arc::new(filters.scaled(&ops::CpuNumbers::new(scales)))),
+            Self::Packed(filters) => {
+                let filters = Arc::unwrap_or_clone(filters);
+                Self::Packed(Arc::new(filters.scaled(&ops::CpuNumbers::new(scales))))
+            }
         }
     }
 

@@ -155,17 +155,14 @@ impl ChannelNorm {
         Self { weight: placement.parameter([channels]), bias: placement.parameter([channels]), epsilon }
     }
 
+    /// The layer and the activation after it.
+    ///
     /// # Shapes
     ///
     /// - `x`: `[batch, channels, length]`
-    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        ops::channel_norm(x, self.weight.val(), self.bias.val(), self.epsilon)
-    }
-
-    /// The layer and the activation after it.
     pub fn forward_activated(&self, x: Tensor<3>, activation: &ActivationLayer) -> Tensor<3> {
         let (weight, bias) = (self.weight.val(), self.bias.val());
-        ops::channel_norm_activated(x, weight, bias, self.epsilon, Some(activation))
+        ops::channel_norm_activated(x, weight, bias, self.epsilon, activation)
     }
 }
 

@@ -88,7 +88,7 @@ pub use llama_decoder::{
     GatedMlp, LlamaAttention, LlamaAttentionConfig, LlamaDecoder, LlamaDecoderConfig, LlamaLayerConfig,
     check_heads,
 };
-pub use patch_embedding::{PatchEmbedding, Sides, check_channels, count_patches, cut_patches};
+pub use patch_embedding::{PatchEmbedding, Sides, check_channels, count_patches};
 pub use read_back::{read_back, read_back_any};
 pub use roberta_heads::{RobertaClassificationHead, RobertaLMHead};
 pub use rope::{Rope, RopeConfig, RopeScaling};

@@ -137,7 +137,7 @@ pub fn count_patches(pixels: &Tensor<4>, patch: Sides) -> Result<Sides> {
 /// # Errors
 ///
 /// When no patch fits.
-pub fn cut_patches(pixels: Tensor<4>, patch: Sides) -> Result<Tensor<3>> {
+fn cut_patches(pixels: Tensor<4>, patch: Sides) -> Result<Tensor<3>> {
     let fit = count_patches(&pixels, patch)?;
     let [images, channels, ..] = pixels.dims();
     let pixels = pixels.narrow(2, 0, fit.height * patch.height).narrow(3, 0, fit.width * patch.width);

@@ -4,10 +4,12 @@
 //! blocks as those of a [`KvCache`](crate::KvCache) do, and the queries of an input's rows are answered in one
 //! reading; elsewhere they are tensors.
 
+#[cfg(feature = "flex")]
+use std::sync::Arc;
+
 use burn::tensor::{DType, Int, Tensor, TensorData};
 
 use crate::TokenStep;
-use crate::kv_cache::Stored;
 #[cfg(feature = "flex")]
 use crate::kv_cache::{Block, append};
 use crate::ops::{self, AttentionScope};
@@ -20,7 +22,16 @@ pub struct SourceCache {
     layers: Vec<SourceLayer>,
 }
 
-/// The keys and values of a layer.
+/// The keys and values of a layer: unlike those of a [`KvCache`](crate::KvCache) they are there from the beginning.
+#[derive(Clone, Debug)]
+enum Stored {
+    #[cfg(feature = "flex")]
+    Blocks(Vec<Arc<Block>>),
+    /// `[1, positions, key heads, size]` and `[1, positions, key heads, value size]`
+    Tensors(Box<(Tensor<4>, Tensor<4>)>),
+}
+
+/// What a layer of a decoder looks at.
 #[derive(Clone, Debug)]
 struct SourceLayer {
     stored: Stored,
@@ -72,9 +83,7 @@ impl SourceCache {
         scale: Option<f64>,
     ) -> Tensor<4> {
         let groups = groups(sources, layer, step);
-        if groups.is_empty() {
-            return query;
-        }
+        assert!(!groups.is_empty(), "a step has texts, and each of them a source");
         #[cfg(feature = "flex")]
         if ops::on_cpu(&query) {
             return attend_on_cpu(&groups, query, scale);
@@ -124,7 +133,8 @@ impl SourceCache {
 fn groups<'a>(sources: &[&'a SourceCache], layer: usize, step: &TokenStep) -> Vec<Group<'a>> {
     let mut groups: Vec<Group<'a>> = Vec::new();
     for (source, text) in sources.iter().zip(step.texts()) {
-        let Some(layer) = source.layers.get(layer) else { continue };
+        let layer = source.layers.get(layer);
+        let layer = layer.unwrap_or_else(|| unreachable!("a source has keys for every layer of its decoder"));
         match groups.last_mut() {
             Some(group) if std::ptr::eq(group.layer, layer) => group.tokens += text.new.len(),
             _ => groups.push(Group { layer, start: text.new.start, tokens: text.new.len() }),
@@ -168,7 +178,6 @@ impl SourceLayer {
                 };
                 (tensor(|block| &block.keys, self.size), tensor(|block| &block.values, self.value_size))
             }
-            Stored::Empty => (beside.clone(), beside.clone()),
         }
     }
 }
@@ -215,7 +224,7 @@ impl SourceLayer {
             Stored::Blocks(blocks) => {
                 blocks.iter().map(|block| (&block.keys[..], &block.values[..])).collect()
             }
-            Stored::Empty | Stored::Tensors(_) => Vec::new(),
+            Stored::Tensors(_) => unreachable!("sources of the CPU lie in blocks"),
         }
     }
 }

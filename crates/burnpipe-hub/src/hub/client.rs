@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use burnpipe_core::{Error, ErrorKind};
+use ureq::config::ConfigBuilder;
 use ureq::http::{HeaderMap, StatusCode, header};
+use ureq::typestate::AgentScope;
 use ureq::{Agent, Body};
 
 use super::refusal::{self, Failure};
@@ -56,12 +58,9 @@ impl Client {
                 format!("the address of the Hub `{}` must start with `https://`", settings.endpoint);
             return Err(Error::new(ErrorKind::Parameter, message));
         }
-        let config = Agent::config_builder()
-            .tls_config(tls::config(settings.ca_bundle.as_deref())?)
-            .user_agent(concat!("burnpipe/", env!("CARGO_PKG_VERSION")))
+        let config = agent_config(settings)?
             // A compressed body would have another length than the file.
             .accept_encoding("identity")
-            .http_status_as_error(false)
             // Redirects are followed here, where the headers on the way are read too.
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -147,6 +146,15 @@ impl Client {
     fn is_hub(&self, url: &str) -> bool {
         origin(url).eq_ignore_ascii_case(origin(&self.settings.endpoint))
     }
+}
+
+/// What all connections have: how they are encrypted, who is at this end, and that a refusal is an answer.
+pub(super) fn agent_config(settings: &HubSettings) -> Result<ConfigBuilder<AgentScope>, Error> {
+    let config = Agent::config_builder()
+        .tls_config(tls::config(settings.ca_bundle.as_deref())?)
+        .user_agent(concat!("burnpipe/", env!("CARGO_PKG_VERSION")))
+        .http_status_as_error(false);
+    Ok(config)
 }
 
 /// Failures of the moment, as Python's `http_backoff` lists them, and "too many requests".

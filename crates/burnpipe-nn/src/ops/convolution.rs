@@ -81,21 +81,13 @@ impl<const D: usize> AfterConvolution<'_, D> {
     }
 }
 
+/// A convolution over a sequence and what follows it.
+///
 /// # Shapes
 ///
 /// - `x`: `[batch, channels, length]`
 /// - `weight`: `[filters, channels / groups, kernel]`, `bias`: `[filters]`
 /// - result: `[batch, filters, new length]`
-pub fn conv1d(
-    x: Tensor<3>,
-    weight: &ConvolutionWeight<3>,
-    bias: Option<Tensor<1>>,
-    sliding: Sliding<1>,
-) -> Tensor<3> {
-    conv1d_finished(x, weight, bias, sliding, AfterConvolution::default())
-}
-
-/// A [`conv1d`] and what follows it.
 pub fn conv1d_finished(
     x: Tensor<3>,
     weight: &ConvolutionWeight<3>,
@@ -114,21 +106,13 @@ pub fn conv1d_finished(
     }
 }
 
+/// A convolution over images and what follows it.
+///
 /// # Shapes
 ///
 /// - `x`: `[batch, channels, height, width]`
 /// - `weight`: `[filters, channels / groups, kernel height, kernel width]`, `bias`: `[filters]`
 /// - result: `[batch, filters, new height, new width]`
-pub fn conv2d(
-    x: Tensor<4>,
-    weight: &ConvolutionWeight<4>,
-    bias: Option<Tensor<1>>,
-    sliding: Sliding<2>,
-) -> Tensor<4> {
-    conv2d_finished(x, weight, bias, sliding, AfterConvolution::default())
-}
-
-/// A [`conv2d`] and what follows it.
 pub fn conv2d_finished(
     x: Tensor<4>,
     weight: &ConvolutionWeight<4>,

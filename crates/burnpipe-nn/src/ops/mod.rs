@@ -22,7 +22,7 @@ mod distances;
 mod pooling;
 mod rotary;
 
-pub use convolution::{AfterConvolution, Sliding, conv1d, conv1d_finished, conv2d, conv2d_finished};
+pub use convolution::{AfterConvolution, Sliding, conv1d_finished, conv2d_finished};
 #[cfg(feature = "flex")]
 pub(crate) use cpu::{CpuNumbers, attend_cached, pack, takes as on_cpu};
 #[cfg(feature = "flex")]
@@ -147,29 +147,23 @@ pub fn layer_norm<const D: usize>(
     })
 }
 
-/// Normalises every channel over its length, in f32 whatever the type of `x`.
+/// Normalises every channel over its length, in f32 whatever the type of `x`, and applies the activation after it.
 ///
 /// # Shapes
 ///
 /// - `x`: `[batch, channels, length]`, `gamma` and `beta`: `[channels]`
-pub fn channel_norm(x: Tensor<3>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f64) -> Tensor<3> {
-    channel_norm_activated(x, gamma, beta, epsilon, None)
-}
-
-/// A [`channel_norm`] and the activation after it, if any.
 pub fn channel_norm_activated(
     x: Tensor<3>,
     gamma: Tensor<1>,
     beta: Tensor<1>,
     epsilon: f64,
-    activation: Option<&ActivationLayer>,
+    activation: &ActivationLayer,
 ) -> Tensor<3> {
     #[cfg(feature = "flex")]
     if cpu::takes(&x) {
-        let kernel = activation.and_then(ActivationLayer::kernel);
+        let kernel = activation.kernel();
         let normed = cpu_images::channel_norm(x, gamma, beta, epsilon, kernel);
-        let rest = activation.filter(|_| kernel.is_none());
-        return rest.into_iter().fold(normed, |x, activation| activation.forward(x));
+        return if kernel.is_some() { normed } else { activation.forward(normed) };
     }
     let normed = in_f32(x, |x| {
         let per_channel = |numbers: Tensor<1>| {
@@ -180,7 +174,7 @@ pub fn channel_norm_activated(
         let variance = x.clone().square().mean_dim(2);
         x / (variance + epsilon).sqrt() * per_channel(gamma) + per_channel(beta)
     });
-    activation.into_iter().fold(normed, |x, activation| activation.forward(x))
+    activation.forward(normed)
 }
 
 /// `x / sqrt(mean of x^2 + epsilon) * gamma` over the last dimension, in f32 whatever the type of `x`.

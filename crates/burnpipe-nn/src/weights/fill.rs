@@ -164,6 +164,10 @@ impl ModuleMapper for Filler<'_> {
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        // One weight that cannot be read is reported alone; the others need not be read.
+        if self.error.is_some() {
+            return param;
+        }
         let key = self.path.key();
         let Some(stored) = self.stored(&key) else { return param };
         let expected = param.lazy_shape().to_vec();
@@ -179,7 +183,7 @@ impl ModuleMapper for Filler<'_> {
         if let (Some(order), &[lines, length]) = (self.shared.order(&key, place), expected.as_slice()) {
             match self.shared.pack(&key, stored, [lines, length], order) {
                 Ok(packed) => give_packed(packed),
-                Err(error) => self.error = self.error.take().or(Some(error)),
+                Err(error) => self.error = Some(error),
             }
             return param;
         }
@@ -199,7 +203,7 @@ impl ModuleMapper for Filler<'_> {
                 Param::initialized(param.id, tensor)
             }
             Err(error) => {
-                self.error.get_or_insert(error);
+                self.error = Some(error);
                 param
             }
         }
