@@ -28,7 +28,7 @@ pub(super) fn decode(bytes: &[u8]) -> Decoding<Decoded> {
     check_size(width.into(), height.into())?;
     let color = decoder.colortype()?;
     let mut tag = |tag| decoder.find_tag_unsigned::<u16>(tag);
-    // Values that are none, of other types or several, are passed over.
+    // Pillow passes over a value that is no number; an `ExtraSamples` that is none it does not read.
     let orientation = tag(Tag::Orientation).ok().flatten();
     let orientation = orientation.and_then(|value| u8::try_from(value).ok()).unwrap_or(1);
     let is_inverted = tag(Tag::PhotometricInterpretation)? == Some(WHITE_IS_ZERO);
@@ -36,7 +36,7 @@ pub(super) fn decode(bytes: &[u8]) -> Decoding<Decoded> {
         return Err("its bits lie from right to left, which is not read: save it anew".into());
     }
     let palette = decoder.find_tag_unsigned_vec::<u16>(Tag::ColorMap)?.unwrap_or_default();
-    let extra = decoder.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples).ok().flatten().unwrap_or_default();
+    let extra = decoder.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples)?.unwrap_or_default();
     let is_dimmed = extra.first() == Some(&DIMMED);
 
     let mut samples = DecodingResult::U8(Vec::new());
