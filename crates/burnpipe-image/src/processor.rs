@@ -95,8 +95,9 @@ impl ImageProcessor {
             |names: &[&'static str], are_known: bool| if are_known { names.to_vec() } else { Vec::new() };
         [
             of(&["do_resize", "size", "resample", "do_rescale", "rescale_factor", "do_convert_rgb"], true),
-            of(&["do_center_crop", "crop_size"], defaults.crops(self.is_fast)),
-            of(&["do_normalize", "image_mean", "image_std"], defaults.normal.is_some()),
+            // Fast classes that neither crop nor normalise take these all the same, and leave them alone.
+            of(&["do_center_crop", "crop_size"], self.is_fast || defaults.crops(false)),
+            of(&["do_normalize", "image_mean", "image_std"], self.is_fast || defaults.normal.is_some()),
             of(&["crop_pct"], defaults.crop_pct.is_some()),
             of(&["rescale_offset", "include_top"], defaults.extra == Extra::EfficientNet),
             of(&["do_flip_channel_order"], defaults.extra == Extra::MobileVit),
