@@ -13,6 +13,8 @@ const MOST_TEXT: usize = 2 << 20;
 pub(super) fn decode(bytes: &[u8]) -> Decoding<Decoded> {
     let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: MOST_BYTES });
     decoder.set_transformations(Transformations::EXPAND);
+    // Colour profiles change no pixel here, and a few bytes of them can be made to hold gigabytes too.
+    decoder.set_ignore_iccp_chunk(true);
     let header = decoder.read_header_info()?;
     let is_grey = header.color_type == ColorType::Grayscale;
     check_size(header.width.into(), header.height.into())?;
