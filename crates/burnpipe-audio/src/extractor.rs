@@ -8,7 +8,7 @@ mod whisper;
 
 use std::sync::Arc;
 
-use burnpipe_core::{Error, ErrorContext, ErrorKind, ModelFiles, Result};
+use burnpipe_core::{Error, ErrorContext, ErrorKind, ModelFiles, ProcessorConfig, Result};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -72,11 +72,11 @@ pub enum AudioFeatures {
     },
 }
 
-/// Where Python looks for the configuration, in this order.
-const CONFIG_FILES: [&str; 2] = ["preprocessor_config.json", "processor_config.json"];
+/// The setting that names the class of an extractor.
+const TYPE: &str = "feature_extractor_type";
 
 /// The extractors of models whose files do not name one.
-const EXTRACTOR_OF_MODEL: [(&str, &str); 15] = [
+const EXTRACTOR_OF_MODEL: [(&str, &str); 13] = [
     ("audio-spectrogram-transformer", "ASTFeatureExtractor"),
     ("data2vec-audio", "Wav2Vec2FeatureExtractor"),
     ("hubert", "Wav2Vec2FeatureExtractor"),
@@ -90,8 +90,6 @@ const EXTRACTOR_OF_MODEL: [(&str, &str); 15] = [
     ("wav2vec2-conformer", "Wav2Vec2FeatureExtractor"),
     ("wavlm", "Wav2Vec2FeatureExtractor"),
     ("whisper", "WhisperFeatureExtractor"),
-    ("speecht5", "SpeechT5FeatureExtractor"),
-    ("clap", "ClapFeatureExtractor"),
 ];
 
 impl FeatureExtractor {
@@ -102,31 +100,12 @@ impl FeatureExtractor {
     ///
     /// When both files are missing, or ask for what is not known.
     pub fn load(files: &dyn ModelFiles) -> Result<Self> {
-        let mut found = None;
-        for file in CONFIG_FILES {
-            if let Some(bytes) = files.read(file)? {
-                found = Some((file, bytes));
-                break;
-            }
-        }
-        let Some((file, bytes)) = found else {
-            return Err(Error::new(
-                ErrorKind::MissingFile,
-                format!("model `{}` has no `preprocessor_config.json`", files.model_name()),
-            ));
-        };
-        let mut config = parse_object(files, file, &bytes)?;
-        if let Some(Value::Object(inner)) = config.get_mut("feature_extractor") {
-            config = std::mem::take(inner);
-        }
-        let name = match config.get("feature_extractor_type").and_then(Value::as_str) {
-            Some(name) => name.to_owned(),
-            None => extractor_of_model(files)?,
-        };
-        Self::new(&name, config).map_err(|error| {
-            let message = format!("`{file}` of model `{}` cannot be used", files.model_name());
-            Error::new(error.kind(), message).with_source(error)
-        })
+        let config = ProcessorConfig::read(files, "feature_extractor")?;
+        let named = |settings: &Map<String, Value>| Some(settings.get(TYPE)?.as_str()?.to_owned());
+        let name = config.class(files, TYPE, named, extractor_of_model)?;
+        let message = || format!("cannot use `{}` of `{}`", config.file, files.model_name());
+        Self::new(&name, config.settings)
+            .map_err(|error| Error::new(error.kind(), message()).with_source(error))
     }
 
     /// The extractor of this class with the settings of a configuration.
@@ -238,27 +217,6 @@ fn settings<T: DeserializeOwned>(config: Map<String, Value>) -> Result<T> {
         .context(ErrorKind::Config, || "a setting has a value that cannot be used")
 }
 
-/// The extractor that `config.json` asks for.
-fn extractor_of_model(files: &dyn ModelFiles) -> Result<String> {
-    let unnamed = || {
-        let message = format!("no file of model `{}` names a feature extractor", files.model_name());
-        Error::new(ErrorKind::Config, message)
-    };
-    let bytes = files.read("config.json")?.ok_or_else(unnamed)?;
-    let config = parse_object(files, "config.json", &bytes)?;
-    if let Some(name) = config.get("feature_extractor_type").and_then(Value::as_str) {
-        return Ok(name.to_owned());
-    }
-    let model_type = config.get("model_type").and_then(Value::as_str).unwrap_or_default();
-    EXTRACTOR_OF_MODEL
-        .iter()
-        .find(|(model, _)| *model == model_type)
-        .map(|(_, extractor)| (*extractor).to_owned())
-        .ok_or_else(unnamed)
-}
-
-fn parse_object(files: &dyn ModelFiles, file: &str, bytes: &[u8]) -> Result<Map<String, Value>> {
-    serde_json::from_slice(bytes).context(ErrorKind::Config, || {
-        format!("`{file}` of model `{}` is no JSON object", files.model_name())
-    })
+fn extractor_of_model(model_type: &str) -> Option<&'static str> {
+    EXTRACTOR_OF_MODEL.iter().find(|(model, _)| *model == model_type).map(|(_, extractor)| *extractor)
 }

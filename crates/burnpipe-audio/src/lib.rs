@@ -28,8 +28,7 @@ mod wav_header;
 mod waveform;
 
 pub use extractor::{AudioFeatures, FeatureExtractor};
-pub use mel::{MelBank, MelBankConfig, MelScale};
-pub use reader::{PcmFormat, SoundReader};
+pub use reader::{PcmFormat, SAMPLING_RATES, SoundReader};
 pub use resample::resample;
 pub use wav::WavFormat;
 pub use waveform::Waveform;

@@ -2,20 +2,17 @@
 
 /// How frequencies become mels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MelScale {
+pub(crate) enum MelScale {
     /// Linear below 1000 Hz, logarithmic above: Slaney's Auditory Toolbox and librosa, Whisper's.
     Slaney,
-    /// `2595 log10(1 + f / 700)`.
-    Htk,
     /// `1127 ln(1 + f / 700)`.
     Kaldi,
 }
 
 impl MelScale {
     /// The mels of a frequency in hertz.
-    pub fn mels(self, hertz: f64) -> f64 {
+    pub(crate) fn mels(self, hertz: f64) -> f64 {
         match self {
-            Self::Htk => 2595.0 * (1.0 + hertz / 700.0).log10(),
             Self::Kaldi => 1127.0 * (1.0 + hertz / 700.0).ln(),
             Self::Slaney if hertz >= 1000.0 => 15.0 + (hertz / 1000.0).ln() * (27.0 / 6.4_f64.ln()),
             Self::Slaney => 3.0 * hertz / 200.0,
@@ -23,9 +20,8 @@ impl MelScale {
     }
 
     /// The frequency in hertz of so many mels.
-    pub fn hertz(self, mels: f64) -> f64 {
+    pub(crate) fn hertz(self, mels: f64) -> f64 {
         match self {
-            Self::Htk => 700.0 * (10.0_f64.powf(mels / 2595.0) - 1.0),
             Self::Kaldi => 700.0 * ((mels / 1127.0).exp() - 1.0),
             Self::Slaney if mels >= 15.0 => 1000.0 * ((6.4_f64.ln() / 27.0) * (mels - 15.0)).exp(),
             Self::Slaney => 200.0 * mels / 3.0,
@@ -35,28 +31,28 @@ impl MelScale {
 
 /// What a [`MelBank`] is made of: the arguments of `mel_filter_bank`.
 #[derive(Clone, Debug)]
-pub struct MelBankConfig {
+pub(crate) struct MelBankConfig {
     /// Frequencies of a spectrum, from 0 to half the sampling rate: half the size of the transform, and one.
-    pub num_frequency_bins: usize,
+    pub(crate) num_frequency_bins: usize,
     /// How many filters.
-    pub num_mel_filters: usize,
+    pub(crate) num_mel_filters: usize,
     /// Where the first filter begins, in hertz.
-    pub min_frequency: f64,
+    pub(crate) min_frequency: f64,
     /// Where the last filter ends, in hertz.
-    pub max_frequency: f64,
+    pub(crate) max_frequency: f64,
     /// Samples in a second.
-    pub sampling_rate: u32,
+    pub(crate) sampling_rate: u32,
     /// Whether each filter is divided by its width (`norm="slaney"`).
-    pub slaney_norm: bool,
+    pub(crate) slaney_norm: bool,
     /// The scale on which the filters stand at equal distances.
-    pub mel_scale: MelScale,
+    pub(crate) mel_scale: MelScale,
     /// Whether the sides of the triangles are straight in mels, as Kaldi's are, and not in hertz.
-    pub triangularize_in_mel_space: bool,
+    pub(crate) triangularize_in_mel_space: bool,
 }
 
 /// A bank of triangular filters, which turns a spectrum into bands.
 #[derive(Clone, Debug)]
-pub struct MelBank {
+pub(crate) struct MelBank {
     filters: Vec<Filter>,
 }
 
@@ -70,7 +66,7 @@ struct Filter {
 impl MelBank {
     /// The filters of a configuration. A filter narrower than the distance of two frequencies may be empty, as in
     /// Python, which warns about it.
-    pub fn new(config: &MelBankConfig) -> Self {
+    pub(crate) fn new(config: &MelBankConfig) -> Self {
         let scale = config.mel_scale;
         let corners_in_mels = evenly_spaced(
             scale.mels(config.min_frequency),
@@ -101,8 +97,7 @@ impl MelBank {
     }
 
     /// The same bank with weights that f32 can hold, where the reference multiplies in f32.
-    #[must_use]
-    pub fn rounded_to_f32(mut self) -> Self {
+    pub(crate) fn rounded_to_f32(mut self) -> Self {
         for weight in self.filters.iter_mut().flat_map(|filter| &mut filter.weights) {
             *weight = f64::from(*weight as f32);
         }
@@ -110,17 +105,12 @@ impl MelBank {
     }
 
     /// How many filters there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.filters.len()
     }
 
-    /// Whether there is no filter.
-    pub fn is_empty(&self) -> bool {
-        self.filters.is_empty()
-    }
-
     /// The bands of a spectrum of `num_frequency_bins` values, low to high.
-    pub fn bands<'a>(&'a self, spectrum: &'a [f64]) -> impl Iterator<Item = f64> + 'a {
+    pub(crate) fn bands<'a>(&'a self, spectrum: &'a [f64]) -> impl Iterator<Item = f64> + 'a {
         self.filters.iter().map(|filter| {
             let bins = spectrum.get(filter.first_bin..).unwrap_or_default();
             filter.weights.iter().zip(bins).map(|(weight, bin)| weight * bin).sum()

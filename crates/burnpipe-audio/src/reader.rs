@@ -5,6 +5,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{Cursor, Read};
 use std::mem;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use burnpipe_core::{Error, ErrorContext, ErrorKind, Result};
@@ -13,12 +14,13 @@ use symphonia::core::io::MediaSource;
 use crate::decoder::Decoder;
 use crate::resampler::Resampler;
 
-/// Rates that a file may say; the filters of others would be absurd.
-const SAMPLING_RATES: std::ops::RangeInclusive<u32> = 1_000..=1_536_000;
+/// The sampling rates that sounds may have; the filters of others would be absurd.
+pub const SAMPLING_RATES: RangeInclusive<u32> = 1_000..=1_536_000;
 /// Samples that are collected before a block is handed out.
 const BLOCK: usize = 1 << 14;
 
-/// Reads a sound block by block, so that a file of hours takes no more memory than a short one.
+/// Reads a sound block by block: of a file on the disk or of a stream no more than a block of samples, a packet and
+/// the header is in memory. [`Waveform::decode`](crate::Waveform::decode), which the tasks use, keeps all samples.
 ///
 /// WAV (PCM, float, A-law, mu-law, ADPCM), AIFF, FLAC, MP3, OGG Vorbis, M4A and MP4 with AAC-LC or ALAC, and AAC
 /// alone. What a file holds is told by its content, never by its name. Broken packets are skipped and a cut file
@@ -98,7 +100,7 @@ impl SoundReader {
         name: &str,
         sampling_rate: u32,
     ) -> Result<Self> {
-        check_rate(source_rate, name)?;
+        check_rate(source_rate, ErrorKind::Media, name)?;
         let source = Source::Pcm { reader: Box::new(reader), format, bytes: vec![0; BLOCK] };
         Self::with_source(source, source_rate, name, sampling_rate)
     }
@@ -109,7 +111,7 @@ impl SoundReader {
     }
 
     fn with_source(source: Source, source_rate: u32, name: &str, sampling_rate: u32) -> Result<Self> {
-        check_rate(sampling_rate, name)?;
+        check_rate(sampling_rate, ErrorKind::Media, name)?;
         let mut reader = Self {
             name: name.to_owned(),
             source,
@@ -136,7 +138,7 @@ impl SoundReader {
             match self.read_source()? {
                 Some(rate) if rate == self.source_rate => {}
                 Some(rate) => {
-                    check_rate(rate, &self.name)?;
+                    check_rate(rate, ErrorKind::Media, &self.name)?;
                     self.change_source_rate(rate);
                 }
                 None => {
@@ -235,13 +237,14 @@ impl PcmFormat {
     }
 }
 
-fn check_rate(rate: u32, name: &str) -> Result<()> {
+/// That a rate is one of [`SAMPLING_RATES`]; `name` is what is sampled at it.
+pub(crate) fn check_rate(rate: u32, kind: ErrorKind, name: &str) -> Result<()> {
     if SAMPLING_RATES.contains(&rate) {
         return Ok(());
     }
     let (least, most) = SAMPLING_RATES.into_inner();
     Err(Error::new(
-        ErrorKind::Media,
+        kind,
         format!("{name} is sampled at {rate} Hz; rates from {least} to {most} Hz can be read"),
     ))
 }

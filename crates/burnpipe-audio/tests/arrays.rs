@@ -14,8 +14,11 @@ fn resampling_equals_torchaudio() {
         let resampled = resample(&samples, rate("from"), rate("to"));
         let name = format!("{} to {} Hz", case["from"], case["to"]);
         assert_eq!(json!(resampled.len()), case["resampled_length"], "{name}");
-        for (sample, expected) in resampled.iter().step_by(7).zip(case["samples"].as_array().unwrap()) {
-            let difference = (f64::from(*sample) - expected.as_f64().unwrap()).abs();
+        let kept: Vec<f32> = resampled.iter().copied().step_by(7).collect();
+        let expected = case["samples"].as_array().unwrap();
+        assert_eq!(kept.len(), expected.len(), "{name}");
+        for (sample, expected) in kept.into_iter().zip(expected) {
+            let difference = (f64::from(sample) - expected.as_f64().unwrap()).abs();
             assert!(difference < 2e-6, "{name}: {sample}, torchaudio's {expected}");
         }
     }

@@ -7,7 +7,7 @@ use image::DynamicImage;
 
 use crate::decode;
 
-/// An image in 8-bit RGB, cheap to move.
+/// An image in 8-bit RGB.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Image {
     width: usize,
@@ -27,11 +27,11 @@ impl Image {
         decode::decode(bytes, name)
     }
 
-    /// An image of pixels that are there already: row by row, red, green and blue of each.
+    /// An image of pixels that are there already: `[height, width, 3]`, red, green and blue of each.
     ///
     /// # Errors
     ///
-    /// When there are not `width * height * 3` numbers, or none.
+    /// When there are not `width * height * 3` bytes, or none.
     pub fn from_rgb(width: usize, height: usize, pixels: Vec<u8>) -> Result<Self> {
         let wanted = width.checked_mul(height).and_then(|count| count.checked_mul(3));
         if pixels.is_empty() || wanted != Some(pixels.len()) {
@@ -62,7 +62,7 @@ impl Image {
     }
 }
 
-/// An image of the crate `image`, in RGB as Pillow's `convert("RGB")` makes it.
+/// An image of the crate `image`, in RGB as Pillow's `convert("RGB")` makes it. One without pixels is an error.
 impl TryFrom<DynamicImage> for Image {
     type Error = Error;
 
@@ -81,7 +81,7 @@ impl fmt::Debug for Image {
 /// What a model reads of an image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PixelValues {
-    /// Three, or one for a model of grey images.
+    /// Three: red, green and blue, or blue, green and red where the processor turns them round.
     pub channels: usize,
     /// Rows.
     pub height: usize,

@@ -10,7 +10,9 @@ mod settings;
 
 use std::sync::Arc;
 
-use burnpipe_core::{Error, ErrorContext, ErrorKind, ModelFiles, Result, quoted, suggestion};
+use burnpipe_core::{
+    Error, ErrorContext, ErrorKind, ModelFiles, ProcessorConfig, Result, quoted, suggestion,
+};
 use serde_json::{Map, Value};
 
 use self::classes::{Class, Defaults, Extra, Resizing};
@@ -18,9 +20,6 @@ use self::geometry::Geometry;
 use self::settings::Settings;
 use crate::resize::{self, Arithmetic};
 use crate::{Filter, Image, PixelValues};
-
-/// The file of a processor.
-const CONFIG: &str = "preprocessor_config.json";
 
 /// What makes [`PixelValues`] of an [`Image`], as a model's `preprocessor_config.json` says.
 ///
@@ -45,8 +44,8 @@ impl ImageProcessor {
     ///
     /// When it is missing, or asks for what is not known.
     pub fn load(files: &dyn ModelFiles) -> Result<Self> {
-        let config = read_config(files)?;
-        let name = class_name(&config, files)?;
+        let config = ProcessorConfig::read(files, "image_processor")?;
+        let name = config.class(files, "image_processor_type", named_class, classes::of_model)?;
         let (class, is_fast) = classes::find(&name).ok_or_else(|| {
             let known = quoted(classes::names());
             let message = format!(
@@ -55,8 +54,8 @@ impl ImageProcessor {
             );
             Error::new(ErrorKind::Unsupported, message)
         })?;
-        Self::new(class, is_fast, config)
-            .context(ErrorKind::Config, || format!("cannot use `{CONFIG}` of `{}`", files.model_name()))
+        let message = || format!("cannot use `{}` of `{}`", config.file, files.model_name());
+        Self::new(class, is_fast, config.settings).context(ErrorKind::Config, message)
     }
 
     fn new(class: &'static Class, is_fast: bool, config: Map<String, Value>) -> Result<Self> {
@@ -96,8 +95,9 @@ impl ImageProcessor {
             |names: &[&'static str], are_known: bool| if are_known { names.to_vec() } else { Vec::new() };
         [
             of(&["do_resize", "size", "resample", "do_rescale", "rescale_factor", "do_convert_rgb"], true),
-            of(&["do_center_crop", "crop_size"], defaults.crops(self.is_fast)),
-            of(&["do_normalize", "image_mean", "image_std"], defaults.normal.is_some()),
+            // Fast classes that neither crop nor normalise take these all the same, and leave them alone.
+            of(&["do_center_crop", "crop_size"], self.is_fast || defaults.crops(false)),
+            of(&["do_normalize", "image_mean", "image_std"], self.is_fast || defaults.normal.is_some()),
             of(&["crop_pct"], defaults.crop_pct.is_some()),
             of(&["rescale_offset", "include_top"], defaults.extra == Extra::EfficientNet),
             of(&["do_flip_channel_order"], defaults.extra == Extra::MobileVit),
@@ -121,7 +121,7 @@ impl ImageProcessor {
         let is_resized = geometry.resized != [image.height(), image.width()];
         // The nearest pixel is the same before and after.
         if defaults.extra == Extra::RescaleFirst && is_resized && filter != Filter::Nearest {
-            resize::check(width, height)?;
+            resize::check_passes(image, width, height, filter)?;
             return Ok(self.rescaled_first(image, &geometry, filter));
         }
         let resized;
@@ -197,60 +197,17 @@ fn defaults(class: &'static Class, is_fast: bool) -> &'static Defaults {
     }
 }
 
-/// The processor's part of its file.
-fn read_config(files: &dyn ModelFiles) -> Result<Map<String, Value>> {
-    let model = files.model_name();
-    for file in [CONFIG, "processor_config.json"] {
-        let Some(bytes) = files.read(file)? else { continue };
-        let message = || format!("`{file}` of `{model}` is no JSON object");
-        let mut config: Map<String, Value> =
-            serde_json::from_slice(&bytes).context(ErrorKind::Config, message)?;
-        return match config.remove("image_processor") {
-            Some(Value::Object(processor)) => Ok(processor),
-            Some(_) => {
-                Err(Error::new(ErrorKind::Config, format!("`image_processor` of {} is no object", message())))
-            }
-            None => Ok(config),
-        };
-    }
-    Err(Error::new(
-        ErrorKind::MissingFile,
-        format!("`{model}` has no `{CONFIG}`, so how it reads images is not known"),
-    ))
-}
-
-/// The class that `AutoImageProcessor` takes.
-fn class_name(config: &Map<String, Value>, files: &dyn ModelFiles) -> Result<String> {
-    if let Some(Value::String(name)) = config.get("image_processor_type") {
-        return Ok(name.clone());
-    }
-    if let Some(Value::String(name)) = config.get("feature_extractor_type") {
-        return Ok(name.replace("FeatureExtractor", "ImageProcessor"));
-    }
-    let model: Map<String, Value> = match files.read("config.json")? {
-        Some(bytes) => serde_json::from_slice(&bytes).context(ErrorKind::Config, || {
-            format!("`config.json` of `{}` is no JSON object", files.model_name())
-        })?,
-        None => Map::new(),
-    };
-    if let Some(Value::String(name)) = model.get("image_processor_type") {
-        return Ok(name.clone());
-    }
-    let model_type = model.get("model_type").and_then(Value::as_str).unwrap_or_default();
-    classes::of_model(model_type).map(str::to_owned).ok_or_else(|| {
-        let message = format!(
-            "`{CONFIG}` of `{}` names no `image_processor_type`, and none is known for the model type `{model_type}`",
-            files.model_name()
-        );
-        Error::new(ErrorKind::Config, message)
-    })
+/// The class that a config names: as an image processor's, or as the feature extractor that it was called once.
+fn named_class(config: &Map<String, Value>) -> Option<String> {
+    let name = |key: &str| config.get(key).and_then(Value::as_str);
+    let renamed = || Some(name("feature_extractor_type")?.replace("FeatureExtractor", "ImageProcessor"));
+    name("image_processor_type").map(str::to_owned).or_else(renamed)
 }
 
 /// What rescaling and normalising make of every number of every colour.
 fn tables(settings: &Settings, defaults: &Defaults, is_fast: bool) -> [[f32; 256]; 3] {
     let factor = settings.rescale_factor.filter(|_| settings.do_rescale);
-    let is_fused =
-        is_fast && settings.do_normalize && !settings.rescale_offset && defaults.extra != Extra::RescaleFirst;
+    let is_fused = settings.fuses(defaults, is_fast);
     let mut tables = [[0.0; 256]; 3];
     for (color, table) in tables.iter_mut().enumerate() {
         let of = |colors: Option<[f64; 3]>| colors.map_or(0.0, |colors| colors[color] as f32);
@@ -288,14 +245,27 @@ impl Settings {
         self.do_normalize || self.include_top
     }
 
-    /// What Python finds wrong when it runs.
+    /// Whether rescaling is a part of normalising, as fast classes have it, which divide by `rescale_factor` then.
+    fn fuses(&self, defaults: &Defaults, is_fast: bool) -> bool {
+        let rescales_alone = self.rescale_offset || defaults.extra == Extra::RescaleFirst;
+        is_fast && self.do_rescale && self.do_normalize && !rescales_alone
+    }
+
+    /// What Python finds wrong when it runs, and what it has no memory for.
     fn check(&self, defaults: &Defaults, is_fast: bool) -> Result<()> {
         let wrong = |message: &str| Err(Error::new(ErrorKind::Config, message));
         if self.do_rescale && self.rescale_factor.is_none() {
             return wrong("`do_rescale` needs a `rescale_factor`");
         }
-        if self.do_center_crop && self.crop_size.is_none_or(|size| size.height.is_none()) {
-            return wrong("`do_center_crop` needs a `crop_size` with `height` and `width`");
+        if self.fuses(defaults, is_fast) && self.rescale_factor == Some(0.0) {
+            return wrong("`rescale_factor` is 0, and the fast processors divide by it");
+        }
+        if self.do_center_crop {
+            match self.crop_size.and_then(|size| size.height.zip(size.width)) {
+                None => return wrong("`do_center_crop` needs a `crop_size` with `height` and `width`"),
+                Some((height, width)) => resize::check(width, height)
+                    .context(ErrorKind::Config, || "`crop_size` is of no use".to_owned())?,
+            }
         }
         if self.do_normalize && self.image_mean.is_none() || self.divides() && self.image_std.is_none() {
             return wrong("`do_normalize` needs `image_mean` and `image_std`");

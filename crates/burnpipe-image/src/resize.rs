@@ -52,11 +52,14 @@ impl Filter {
 /// More pixels than this are no model's input.
 const MOST_PIXELS: usize = 1 << 28;
 
+/// More weights than this belong to sides of tens of millions of pixels.
+const MOST_WEIGHTS: usize = 1 << 28;
+
 /// The image at another size, as Pillow's `Image.resize` makes it.
 ///
 /// # Errors
 ///
-/// When a side would be nothing, or there would be more than 2^28 pixels.
+/// When a side would be nothing, there would be more than 2^28 pixels, or a side would need more than 2^28 weights.
 pub fn resize(image: &Image, width: usize, height: usize, filter: Filter) -> Result<Image> {
     resize_with(image, width, height, filter, Arithmetic::Pillow)
 }
@@ -76,6 +79,11 @@ pub(crate) fn resize_with(
     let pixels = if filter == Filter::Nearest {
         passes::nearest(image, width, height, arithmetic)
     } else {
+        // Pillow's order of passes makes nothing between them that is larger than the image before or after.
+        if arithmetic == Arithmetic::Torch {
+            check_pass_between(image, width, height)?;
+        }
+        check_weights(image, width, height, filter)?;
         passes::convolved(image, width, height, filter, arithmetic)
     };
     Image::from_rgb(width, height, pixels)
@@ -88,4 +96,35 @@ pub(crate) fn check(width: usize, height: usize) -> Result<()> {
         return Err(Error::new(ErrorKind::Input, message));
     }
     Ok(())
+}
+
+/// That [`resize_planes`] can make a size.
+pub(crate) fn check_passes(image: &Image, width: usize, height: usize, filter: Filter) -> Result<()> {
+    check(width, height)?;
+    check_pass_between(image, width, height)?;
+    check_weights(image, width, height, filter)
+}
+
+/// That rows can be resized before columns: an image of one column may have many rows.
+fn check_pass_between(image: &Image, width: usize, height: usize) -> Result<()> {
+    if image.height().saturating_mul(width) > MOST_PIXELS {
+        return Err(too_large(image, width, height));
+    }
+    Ok(())
+}
+
+fn check_weights(image: &Image, width: usize, height: usize, filter: Filter) -> Result<()> {
+    let sides = [(image.width(), width), (image.height(), height)];
+    if sides.iter().any(|&(inputs, outputs)| taps::weights(inputs, outputs, filter) > MOST_WEIGHTS) {
+        return Err(too_large(image, width, height));
+    }
+    Ok(())
+}
+
+fn too_large(image: &Image, width: usize, height: usize) -> Error {
+    let (old_width, old_height) = (image.width(), image.height());
+    let message = format!(
+        "an image of {old_width} x {old_height} pixels cannot be resized to {width} x {height}: it is too long a strip"
+    );
+    Error::new(ErrorKind::Input, message)
 }

@@ -8,6 +8,7 @@ SHA-256 of their bytes. The two photographs lie in `tests/samples` of the reposi
 """
 
 import hashlib
+import inspect
 import io
 import json
 import struct
@@ -20,6 +21,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 from transformers import AutoImageProcessor
+from transformers.image_processing_utils_fast import BaseImageProcessorFast
 
 HERE = Path(__file__).parent
 FILES = HERE / "data" / "files"
@@ -178,6 +180,12 @@ def jpegs(decoding):
     decoding.write("no-end.jpg", data[:-2])
     decoding.write("behind-the-end.jpg", data + b"more")
     decoding.write("really-a.png", data)
+    # Fill bytes before every marker, and before a segment that holds the end of another image.
+    filled = data.replace(b"\xff\xdb", b"\xff\xff\xff\xdb").replace(b"\xff\xda", b"\xff\xff\xda")
+    decoding.write("filled.jpg", filled)
+    comment = b"\xff\xff\xff\xfe\x00\x06\xff\xd8\xff\xd9"
+    decoding.write("filled-with-an-end.jpg", data[:2] + comment + data[2:])
+    decoding.write("filled-with-an-end-cut.jpg", data[:2] + comment + data[2:-2])
     data = (FILES / "3-420-progressive.jpg").read_bytes()
     decoding.write("no-end-progressive.jpg", data[:-2])
     decoding.write("only-a-header.jpg", data[:100])
@@ -270,6 +278,10 @@ def tiffs(decoding):
         decoding.write(f"signed-32-{end}.tif", tiff(13, 9, 1, [32], order, format=2))
     for orientation in [3, 6]:
         decoding.write(f"orientation-{orientation}.tif", tiff(5, 3, 2, [8] * 3, orientation=orientation))
+    # Tags of a type that they never have: text.
+    for name, tag in {"orientation-6": 274, "rgba-8-1-little": 338}.items():
+        data = (FILES / f"{name}.tif").read_bytes()
+        decoding.write(f"{name}-odd.tif", data.replace(struct.pack("<HH", tag, 3), struct.pack("<HH", tag, 2)))
     image = picture(31, 17)
     for compression in ["tiff_lzw", "tiff_adobe_deflate", "packbits"]:
         decoding.save(f"{compression}.tif", image, compression=compression)
@@ -349,6 +361,15 @@ def processor(config):
         return AutoImageProcessor.from_pretrained(folder)
 
 
+def unknown(image_processor, call):
+    """The settings of a call that a processor does not have, which it leaves out with a warning."""
+    if isinstance(image_processor, BaseImageProcessorFast):
+        known = image_processor._valid_kwargs_names
+    else:
+        known = inspect.signature(type(image_processor).preprocess).parameters
+    return [key for key in call if key not in known]
+
+
 def processors():
     files = {"processor-wide.png": picture(64, 48), "processor-high.png": picture(37, 90)}
     for name, image in files.items():
@@ -367,7 +388,10 @@ def processors():
                     config |= {"size": {"height": 15, "width": 21}}
                 case = {"config": config, "call": call, "file": file}
                 try:
-                    values = processor(config)(files[file], return_tensors="pt", **call)["pixel_values"][0].float().numpy()
+                    image_processor = processor(config)
+                    if left_out := unknown(image_processor, call):
+                        case |= {"unknown": left_out}
+                    values = image_processor(files[file], return_tensors="pt", **call)["pixel_values"][0].float().numpy()
                 except Exception as error:
                     cases.append(case | {"error": f"{type(error).__name__}: {error}"})
                     continue

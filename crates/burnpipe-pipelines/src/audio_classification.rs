@@ -13,7 +13,8 @@ use burnpipe_nn::{AudioClassifier, BatchLayout, Heads};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::sound::{self, AudioInput, Channels, run_on_sounds};
+use crate::best_labels::best;
+use crate::sound_features::{self, AudioInput, Channels, run_on_sounds};
 use crate::text_features::read_back;
 use crate::{FunctionToApply, InputKind, LoadTask, TaskContext};
 
@@ -72,8 +73,12 @@ impl Task for AudioClassification {
         Ok(std::iter::once(self.extractor.extract(&samples)))
     }
 
+    fn prepares_side_by_side(&self) -> bool {
+        true
+    }
+
     fn length(&self, features: &AudioFeatures) -> Option<usize> {
-        (self.model.layout() == BatchLayout::Padded).then(|| sound::numbers(features))
+        (self.model.layout() == BatchLayout::Padded).then(|| sound_features::numbers(features))
     }
 
     fn forward(&self, batch: &[AudioFeatures], _: &Self::Options) -> Result<Vec<Vec<f32>>> {
@@ -86,12 +91,7 @@ impl Task for AudioClassification {
     fn postprocess(&self, chunks: Vec<Vec<f32>>, options: &Self::Options) -> Result<Vec<Label>> {
         let logits = chunks.into_iter().flatten().collect();
         let scores = options.function_to_apply.unwrap_or(FunctionToApply::Softmax).apply(logits);
-        let labels = self.labels.iter().zip(scores);
-        let mut labels: Vec<Label> =
-            labels.map(|(label, score)| Label { label: label.clone(), score }).collect();
-        labels.sort_by(|left, right| right.score.total_cmp(&left.score));
-        labels.truncate(options.top_k.unwrap_or(usize::MAX));
-        Ok(labels)
+        Ok(best(&self.labels, scores, options.top_k.unwrap_or(usize::MAX)))
     }
 }
 
@@ -119,6 +119,6 @@ impl JsonTask for AudioClassification {
     }
 
     fn parse_input(input: Value, _: &Self::Options) -> Result<AudioInput> {
-        Ok(sound::parse_audio(input, Channels::Refused)?.0)
+        Ok(sound_features::parse_audio(input, Channels::Refused)?.0)
     }
 }

@@ -23,7 +23,7 @@ use burnpipe_text::WhisperOutput;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::sound::{self, AudioInput, Channels};
+use crate::sound_features::{self, AudioInput, Channels};
 use crate::{InputKind, LoadTask, TaskContext};
 
 mod chunks;
@@ -211,7 +211,7 @@ impl Task for AutomaticSpeechRecognition {
     }
 
     fn length(&self, chunk: &SpeechFeatures) -> Option<usize> {
-        self.sorts().then(|| sound::numbers(&chunk.features))
+        self.sorts().then(|| sound_features::numbers(&chunk.features))
     }
 
     fn session(task: &Arc<Self>, options: &Self::Options) -> Option<BoxedSession<Self>> {
@@ -318,14 +318,40 @@ impl JsonTask for AutomaticSpeechRecognition {
     }
 
     fn parse_input(input: Value, _: &Self::Options) -> Result<SpeechInput> {
-        let (audio, mut extra) = sound::parse_audio(input, Channels::Mixed)?;
+        let (audio, mut extra) = sound_features::parse_audio(input, Channels::Mixed)?;
         let stride = match extra.remove("stride") {
             None | Some(Value::Null) => None,
-            Some(stride) => Some(serde_json::from_value(stride).map_err(|_| {
-                let message = "`stride` of the input must be two numbers of samples, [left, right]";
-                Error::new(ErrorKind::Input, message)
-            })?),
+            Some(stride) => Some(parse_stride(&stride)?),
         };
         Ok(SpeechInput { audio, stride, extra })
+    }
+}
+
+/// `[left, right]` in samples.
+fn parse_stride(stride: &Value) -> Result<[usize; 2]> {
+    let numbers = stride.as_array().map(|parts| parts.iter().map(sound_features::whole_number).collect());
+    let numbers: Option<Vec<usize>> = numbers.flatten();
+    numbers.and_then(|numbers| numbers.try_into().ok()).ok_or_else(|| {
+        let message = "`stride` of the input must be two whole numbers of samples, [left, right]";
+        Error::new(ErrorKind::Input, message)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn strides_of_an_input_are_two_whole_numbers() {
+        for (stride, expected) in [(json!([3, 4]), [3, 4]), (json!([3.0, 0]), [3, 0])] {
+            assert_eq!(parse_stride(&stride).unwrap(), expected, "{stride}");
+        }
+        for stride in
+            [json!(3), json!([3]), json!([3, 4, 5]), json!([3, -4]), json!([3.5, 0]), json!(["3", 0])]
+        {
+            assert_eq!(parse_stride(&stride).unwrap_err().kind(), ErrorKind::Input, "{stride}");
+        }
     }
 }

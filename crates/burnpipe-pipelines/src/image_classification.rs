@@ -15,8 +15,8 @@ use burnpipe_nn::{Heads, ImageClassifier, Placement, read_back};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::image_features::{ImageInput, run_by_size};
-use crate::media::seconds;
+use crate::best_labels::best;
+use crate::image_features::{ImageInput, run_by_size, seconds};
 use crate::{FunctionToApply, InputKind, LoadTask, TaskContext};
 
 /// Labels of an image.
@@ -107,12 +107,7 @@ impl Task for ImageClassification {
     fn postprocess(&self, chunks: Vec<Vec<f32>>, options: &Self::Options) -> Result<Vec<Label>> {
         let logits = chunks.into_iter().flatten().collect();
         let scores = options.function_to_apply.unwrap_or(self.default_function).apply(logits);
-        let labelled = self.labels.iter().zip(scores);
-        let mut labels: Vec<Label> =
-            labelled.map(|(label, score)| Label { label: label.clone(), score }).collect();
-        labels.sort_by(|left, right| right.score.total_cmp(&left.score));
-        labels.truncate(options.top_k);
-        Ok(labels)
+        Ok(best(&self.labels, scores, options.top_k))
     }
 }
 

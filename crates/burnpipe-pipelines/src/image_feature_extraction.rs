@@ -18,8 +18,7 @@ use burnpipe_nn::{Heads, ImageEncoder, Placement, read_back};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::image_features::{ImageInput, run_by_size};
-use crate::media::seconds;
+use crate::image_features::{ImageInput, run_by_size, seconds};
 use crate::{Features, InputKind, LoadTask, TaskContext};
 
 /// The last hidden state of an image, or its pooled vector.

@@ -7,9 +7,11 @@ use burn::tensor::{Tensor, TensorData};
 use burnpipe_core::{Error, ErrorKind, Media, Result};
 use burnpipe_image::{Image, PixelValues};
 use burnpipe_nn::{BatchLayout, Placement, run_model};
+use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
 use crate::media::read_media;
+use crate::shapes::run_by_shape;
 
 /// An image as a caller gives it.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,26 +81,30 @@ impl From<Image> for ImageInput {
 ///
 /// # Errors
 ///
-/// When the model cannot take the images.
+/// When the model cannot take the images, or does not answer for each.
 pub(crate) fn run_by_size<Raw: Send>(
     images: &[PixelValues],
     placement: &Placement,
     run: impl Fn(Tensor<4>) -> Result<Vec<Raw>> + Sync,
 ) -> Result<Vec<Raw>> {
-    let size = |image: &PixelValues| [image.channels, image.height, image.width];
-    let mut order: Vec<usize> = (0..images.len()).collect();
-    order.sort_by_key(|&at| size(&images[at]));
-    let mut raws: Vec<(usize, Raw)> = Vec::with_capacity(images.len());
-    for group in order.chunk_by(|&left, &right| size(&images[left]) == size(&images[right])) {
-        let Some(&first) = group.first() else { continue };
-        let [channels, height, width] = size(&images[first]);
-        let values: Vec<f32> = group.iter().flat_map(|&at| images[at].values.iter().copied()).collect();
-        let data = TensorData::new(values, [group.len(), channels, height, width]);
+    let sizes: Vec<[usize; 3]> =
+        images.iter().map(|image| [image.channels, image.height, image.width]).collect();
+    run_by_shape(&sizes, |places| {
+        let Some(&[channels, height, width]) = places.first().and_then(|&first| sizes.get(first)) else {
+            return Ok(Vec::new());
+        };
+        let values: Vec<f32> = places.iter().flat_map(|&at| images[at].values.iter().copied()).collect();
+        let data = TensorData::new(values, [places.len(), channels, height, width]);
         let pixels = Tensor::from_data(data, (&placement.device, placement.dtype));
         // On the CPU models of images run on the pool as those of joined texts do.
-        let answers = run_model(BatchLayout::fastest(placement), || run(pixels))?;
-        raws.extend(group.iter().copied().zip(answers));
-    }
-    raws.sort_by_key(|(at, _)| *at);
-    Ok(raws.into_iter().map(|(_, raw)| raw).collect())
+        run_model(BatchLayout::fastest(placement), || run(pixels))
+    })
+}
+
+/// Reads the parameter `timeout`: seconds to wait for an address.
+pub(crate) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let Some(seconds) = Option::<f64>::deserialize(deserializer)? else { return Ok(None) };
+    let duration = Duration::try_from_secs_f64(seconds).ok().filter(|duration| !duration.is_zero());
+    let wrong = || de::Error::custom(format!("`{seconds}` is not a number of seconds above 0"));
+    duration.map(Some).ok_or_else(wrong)
 }

@@ -15,6 +15,7 @@
 
 mod audio_classification;
 mod automatic_speech_recognition;
+mod best_labels;
 mod feature_extraction;
 mod fill_mask;
 mod generation_config;
@@ -25,7 +26,8 @@ mod image_features;
 mod media;
 mod question_answering;
 mod row_model;
-mod sound;
+mod shapes;
+mod sound_features;
 mod table;
 mod table_question_answering;
 mod text_classification;
@@ -51,7 +53,7 @@ pub use question_answering::{
     Answer, QuestionAnswering, QuestionAnsweringFeatures, QuestionAnsweringInput, QuestionAnsweringOptions,
     QuestionAnsweringRaw,
 };
-pub use sound::AudioInput;
+pub use sound_features::AudioInput;
 pub use table::{InputKind, LoadTask, TASKS, TaskContext, TaskRecord, find};
 pub use table_question_answering::{
     TableAnswer, TableQuestionAnswering, TableQuestionAnsweringFeatures, TableQuestionAnsweringOptions,

@@ -1,5 +1,7 @@
 //! Reads images and sounds, wherever they are.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,9 +9,8 @@ use std::time::Duration;
 use burnpipe_core::{Error, ErrorKind, Media, Result};
 use burnpipe_hub::{FetchLimits, fetch};
 use burnpipe_image::decode_base64;
-use serde::{Deserialize, Deserializer, de};
 
-/// The most bytes that are fetched from an address: hours of compressed sound, and far more than any image.
+/// The most bytes of a file or an address: hours of compressed sound, and far more than any image.
 const MOST_BYTES: u64 = 1 << 30;
 
 /// A text shorter than this is the path of a file that is not there rather than the base64 of one.
@@ -19,7 +20,7 @@ const SHORTEST_DATA: usize = 64;
 ///
 /// # Errors
 ///
-/// When they cannot be read; the message names them.
+/// When they cannot be read, or are more than 1 GiB; the message names them.
 pub(crate) fn read_media(media: &Media, timeout: Option<Duration>) -> Result<Arc<[u8]>> {
     match media {
         Media::Bytes(bytes) => Ok(Arc::clone(bytes)),
@@ -31,7 +32,7 @@ pub(crate) fn read_media(media: &Media, timeout: Option<Duration>) -> Result<Arc
 
 /// A file; or, where there is none and the name is long, what that is the base64 of, which Python takes too.
 fn read_file(path: &Path, media: &Media) -> Result<Arc<[u8]>> {
-    let error = match std::fs::read(path) {
+    let error = match read_at_most(path, MOST_BYTES) {
         Ok(bytes) => return Ok(bytes.into()),
         Err(error) => error,
     };
@@ -43,12 +44,14 @@ fn read_file(path: &Path, media: &Media) -> Result<Arc<[u8]>> {
     Err(Error::new(ErrorKind::Input, format!("cannot read {media}")).with_source(error))
 }
 
-/// Reads the parameter `timeout`: seconds to wait for an address.
-pub(crate) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    let Some(seconds) = Option::<f64>::deserialize(deserializer)? else { return Ok(None) };
-    let duration = Duration::try_from_secs_f64(seconds).ok().filter(|duration| !duration.is_zero());
-    let wrong = || de::Error::custom(format!("`{seconds}` is not a number of seconds above 0"));
-    duration.map(Some).ok_or_else(wrong)
+/// A file no longer than `most` bytes; what stands at a path may have no end.
+fn read_at_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(io::Error::other(format!("it has more than the {most} bytes that are read")));
+    }
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -73,6 +76,16 @@ mod tests {
         }
         assert_eq!(*read(&"Ynl0".repeat(30)).unwrap(), *b"byt".repeat(30));
         assert_eq!(*read(&"Ynl0".repeat(3000)).unwrap(), *b"byt".repeat(3000));
+    }
+
+    #[test]
+    fn files_without_an_end_are_not_read_forever() {
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+        let length = std::fs::metadata(&manifest).unwrap().len();
+        assert_eq!(read_at_most(&manifest, length).unwrap().len() as u64, length);
+        assert!(read_at_most(&manifest, length - 1).is_err());
+        #[cfg(unix)]
+        assert!(read_at_most(Path::new("/dev/zero"), 1 << 16).unwrap_err().to_string().contains("65536"));
     }
 
     #[test]

@@ -5,6 +5,9 @@ use libjpeg_turbo_rs::{Decoder, PixelFormat};
 use super::{Decoded, Decoding, check_size, gather, rgb_of_cmyk};
 use crate::orientation;
 
+/// The marker before the pixels.
+const START_OF_SCAN: u8 = 0xda;
+
 pub(super) fn decode(bytes: &[u8]) -> Decoding<Decoded> {
     if !has_end(bytes) {
         return Err("it is cut off".into());
@@ -35,12 +38,22 @@ pub(super) fn decode(bytes: &[u8]) -> Decoding<Decoded> {
 fn has_end(bytes: &[u8]) -> bool {
     let mut rest = bytes.get(2..).unwrap_or_default();
     // Past the segments before the first scan: a thumbnail in one of them has an end of its own.
-    while let [0xff, marker, high, low, ..] = rest {
-        let is_scan = *marker == 0xda;
-        rest = rest.get(2 + usize::from(u16::from_be_bytes([*high, *low]))..).unwrap_or_default();
-        if is_scan {
-            break;
-        }
+    loop {
+        rest = match rest {
+            // Any number of bytes may fill the space before a marker; libjpeg skips what is no marker, too.
+            [0xff, following @ ..] if following.first() == Some(&0xff) => following,
+            [0xff, marker, segment @ ..] => {
+                let &[high, low, ..] = segment else { break };
+                let behind = segment.get(usize::from(u16::from_be_bytes([high, low]))..).unwrap_or_default();
+                if *marker == START_OF_SCAN {
+                    rest = behind;
+                    break;
+                }
+                behind
+            }
+            [_, following @ ..] => following,
+            [] => break,
+        };
     }
     rest.windows(2).rev().any(|window| window == [0xff, 0xd9])
 }

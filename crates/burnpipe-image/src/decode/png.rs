@@ -7,9 +7,14 @@ use png::{BitDepth, ColorType, Decoder, Info, Limits, Transformations};
 use super::{Decoded, Decoding, MOST_BYTES, check_size, clipped, gather};
 use crate::orientation;
 
+/// Longer texts are no metadata of a photograph; a few bytes can be made to hold gigabytes.
+const MOST_TEXT: usize = 2 << 20;
+
 pub(super) fn decode(bytes: &[u8]) -> Decoding<Decoded> {
     let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: MOST_BYTES });
     decoder.set_transformations(Transformations::EXPAND);
+    // Colour profiles change no pixel here, and a few bytes of them can be made to hold gigabytes too.
+    decoder.set_ignore_iccp_chunk(true);
     let header = decoder.read_header_info()?;
     let is_grey = header.color_type == ColorType::Grayscale;
     check_size(header.width.into(), header.height.into())?;
@@ -46,7 +51,10 @@ fn grey(big_endian: &[u8]) -> u8 {
 fn orientation_of(info: &Info<'_>) -> u8 {
     let exif = info.exif_metadata.as_deref().map(<[u8]>::to_vec).or_else(|| raw_profile(info));
     let xmp = info.utf8_text.iter().find(|text| text.keyword == "XML:com.adobe.xmp");
-    let xmp = xmp.and_then(|text| text.get_text().ok());
+    let xmp = xmp.cloned().and_then(|mut text| {
+        text.decompress_text_with_limit(MOST_TEXT).ok()?;
+        text.get_text().ok()
+    });
     orientation::of(exif.as_deref(), xmp.as_deref().map(str::as_bytes))
 }
 
@@ -54,8 +62,12 @@ fn orientation_of(info: &Info<'_>) -> u8 {
 fn raw_profile(info: &Info<'_>) -> Option<Vec<u8>> {
     const KEYWORD: &str = "Raw profile type exif";
     let plain = info.uncompressed_latin1_text.iter().find(|text| text.keyword == KEYWORD);
-    let compressed = || info.compressed_latin1_text.iter().find(|text| text.keyword == KEYWORD);
-    let text = plain.map(|text| text.text.clone()).or_else(|| compressed()?.get_text().ok())?;
+    let compressed = || {
+        let mut text = info.compressed_latin1_text.iter().find(|text| text.keyword == KEYWORD)?.clone();
+        text.decompress_text_with_limit(MOST_TEXT).ok()?;
+        text.get_text().ok()
+    };
+    let text = plain.map(|text| text.text.clone()).or_else(compressed)?;
     let digits: Vec<u8> = text
         .splitn(4, '\n')
         .nth(3)?

@@ -28,7 +28,9 @@ pub(super) fn decode(bytes: &[u8]) -> Decoding<Decoded> {
     check_size(width.into(), height.into())?;
     let color = decoder.colortype()?;
     let mut tag = |tag| decoder.find_tag_unsigned::<u16>(tag);
-    let orientation = tag(Tag::Orientation)?.and_then(|value| u8::try_from(value).ok()).unwrap_or(1);
+    // Pillow passes over a value that is no number; an `ExtraSamples` that is none it does not read.
+    let orientation = tag(Tag::Orientation).ok().flatten();
+    let orientation = orientation.and_then(|value| u8::try_from(value).ok()).unwrap_or(1);
     let is_inverted = tag(Tag::PhotometricInterpretation)? == Some(WHITE_IS_ZERO);
     if tag(Tag::FillOrder)?.is_some_and(|order| order != 1) {
         return Err("its bits lie from right to left, which is not read: save it anew".into());

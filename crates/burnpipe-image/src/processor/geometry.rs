@@ -6,6 +6,7 @@ use burnpipe_core::{Error, ErrorKind, Result};
 
 use super::classes::{Defaults, Resizing};
 use super::settings::{Settings, Size};
+use crate::resize;
 
 /// From this edge on ConvNeXT squeezes images into a square instead of cropping them.
 const CONVNEXT_SQUARE: usize = 384;
@@ -48,6 +49,8 @@ impl Geometry {
                 _ => resized_size(settings, defaults.resizing, size)?,
             };
         }
+        let [height, width] = resized;
+        resize::check(width, height)?;
         let mut spans = resized.map(Span::whole);
         let start = match defaults.resizing {
             _ if !is_fast => pillow_start,

@@ -27,6 +27,12 @@ pub(super) struct Taps<T> {
     longest: usize,
 }
 
+/// How many weights there are for a side, about.
+pub(super) fn weights(inputs: usize, outputs: usize, filter: Filter) -> usize {
+    let stretch = (inputs as f64 / outputs as f64).max(1.0);
+    outputs.saturating_mul((filter.support() * stretch).ceil() as usize * 2 + 1)
+}
+
 impl<T> Taps<T> {
     /// The weights of one output.
     pub(super) fn weights(&self, output: usize) -> &[T] {

@@ -7,7 +7,7 @@ use burnpipe_text::CtcTokenizer;
 
 use super::{ReturnTimestamps, SpeechRaw, TranscribedChunk};
 use crate::TaskContext;
-use crate::sound::run_on_sounds;
+use crate::sound_features::run_on_sounds;
 use crate::text_features::{argmax, read_back};
 
 /// A model that gives a letter for every step in time, and what makes text of the letters.

@@ -36,15 +36,9 @@ pub enum ReturnTimestamps {
 impl AutomaticSpeechRecognitionOptions {
     pub(super) fn parse(parameters: Map<String, Value>) -> Result<Self> {
         #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Seconds {
-            Same(f64),
-            Each([f64; 2]),
-        }
-        #[derive(Deserialize)]
         struct Given {
             chunk_length_s: Option<f64>,
-            stride_length_s: Option<Seconds>,
+            stride_length_s: Option<Value>,
             // It silences a warning that is not written here.
             #[serde(rename = "ignore_warning")]
             _ignore_warning: Option<bool>,
@@ -61,10 +55,7 @@ impl AutomaticSpeechRecognitionOptions {
         }
         Ok(Self {
             chunk_length_s: given.chunk_length_s,
-            stride_length_s: given.stride_length_s.map(|seconds| match seconds {
-                Seconds::Same(seconds) => [seconds; 2],
-                Seconds::Each(seconds) => seconds,
-            }),
+            stride_length_s: given.stride_length_s.as_ref().map(parse_strides).transpose()?,
             return_timestamps: given.return_timestamps.as_ref().map(ReturnTimestamps::parse).transpose()?,
             return_language: given.return_language,
             generate_kwargs: given.generate_kwargs.unwrap_or_default(),
@@ -86,6 +77,20 @@ impl AutomaticSpeechRecognitionOptions {
     }
 }
 
+/// Seconds at both ends, or `[left, right]`.
+fn parse_strides(value: &Value) -> Result<[f64; 2]> {
+    let strides = match value.as_array().map(Vec::as_slice) {
+        None => value.as_f64().map(|seconds| [seconds; 2]),
+        Some([left, right]) => left.as_f64().zip(right.as_f64()).map(<[f64; 2]>::from),
+        Some(_) => None,
+    };
+    strides.ok_or_else(|| {
+        let message =
+            format!("parameter `stride_length_s`: `{value}` must be seconds, or [left, right] in seconds");
+        Error::new(ErrorKind::Parameter, message)
+    })
+}
+
 impl ReturnTimestamps {
     fn parse(value: &Value) -> Result<Self> {
         match value {
@@ -99,6 +104,25 @@ impl ReturnTimestamps {
                 );
                 Err(Error::new(ErrorKind::Parameter, message))
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn strides_are_seconds_or_two_of_them() {
+        for (value, expected) in [(json!(2), [2.0, 2.0]), (json!([0.5, 1]), [0.5, 1.0])] {
+            assert_eq!(parse_strides(&value).unwrap(), expected, "{value}");
+        }
+        for value in [json!("2"), json!([1]), json!([1, 2, 3]), json!([1, "2"]), json!({"left": 1})] {
+            let error = parse_strides(&value).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Parameter, "{value}");
+            assert!(error.to_string().contains("[left, right] in seconds"), "{error}");
         }
     }
 }

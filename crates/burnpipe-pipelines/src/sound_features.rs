@@ -1,24 +1,21 @@
 //! What the tasks over sounds share: inputs to samples, features to batches.
 
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use burnpipe_audio::{AudioFeatures, Waveform};
+use burnpipe_audio::{AudioFeatures, SAMPLING_RATES, Waveform};
 use burnpipe_core::{Error, ErrorKind, Media, Result};
 use burnpipe_nn::{BatchLayout, SoundBatch, SoundShape, run_model};
 use serde_json::{Map, Value};
 
 use crate::media::read_media;
-
-/// The rates of samples that are taken, which are those of files: others would grow out of memory when resampled.
-const SAMPLING_RATES: RangeInclusive<u32> = 1_000..=1_536_000;
+use crate::shapes::run_by_shape;
 
 /// A sound, as tasks take it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AudioInput {
     /// A file in one of the formats that sounds come in, wherever it is; its channels are mixed.
     Media(Media),
-    /// Samples; at another rate than the model's they are resampled.
+    /// Samples, from 1,000 to 1,536,000 a second; at another rate than the model's they are resampled.
     Waveform(Waveform),
 }
 
@@ -59,7 +56,7 @@ impl AudioInput {
     /// The samples at a model's rate.
     pub(crate) fn samples(self, sampling_rate: u32) -> Result<Vec<f32>> {
         let waveform = match self {
-            Self::Waveform(waveform) => waveform.resampled(sampling_rate),
+            Self::Waveform(waveform) => waveform.resampled(sampling_rate)?,
             Self::Media(media) => {
                 Waveform::decode(read_media(&media, None)?, &media.to_string(), sampling_rate)?
             }
@@ -104,7 +101,7 @@ pub(crate) fn parse_audio(input: Value, channels: Channels) -> Result<(AudioInpu
         raw => raw,
     };
     let (Some(array), Some(rate)) = (array, fields.remove("sampling_rate")) else { return Err(shape()) };
-    let rate = rate.as_u64().and_then(|rate| u32::try_from(rate).ok());
+    let rate = whole_number(&rate).and_then(|rate| u32::try_from(rate).ok());
     let rate = rate.filter(|rate| SAMPLING_RATES.contains(rate)).ok_or_else(|| {
         let (least, most) = SAMPLING_RATES.into_inner();
         let message = format!("`sampling_rate` of the input must be a whole number from {least} to {most}");
@@ -112,6 +109,14 @@ pub(crate) fn parse_audio(input: Value, channels: Channels) -> Result<(AudioInpu
     })?;
     let samples = parse_samples(&array, channels)?;
     Ok((Waveform { samples, sampling_rate: rate }.into(), fields))
+}
+
+/// A whole number that may be written as 16000.0, which is the same in Python.
+pub(crate) fn whole_number(value: &Value) -> Option<usize> {
+    const MOST: f64 = (1_u64 << 53) as f64;
+    let whole = |number: &f64| number.fract() == 0.0 && (0.0..MOST).contains(number);
+    let of_float = || value.as_f64().filter(whole).map(|number| number as u64);
+    value.as_u64().or_else(of_float).and_then(|number| usize::try_from(number).ok())
 }
 
 fn shape() -> Error {
@@ -165,22 +170,16 @@ pub(crate) fn run_on_sounds<'a, R: Send>(
     run: impl Fn(&SoundBatch) -> Result<Vec<R>> + Sync,
 ) -> Result<Vec<R>> {
     let sounds: Vec<(SoundShape, &[f32])> = sounds.map(shape_and_values).collect();
-    let mut results: Vec<Option<R>> = sounds.iter().map(|_| None).collect();
-    for first in 0..sounds.len() {
-        if results[first].is_some() {
-            continue;
-        }
-        let shape = sounds[first].0;
-        let alike = |&at: &usize| at == first || (layout == BatchLayout::Padded && sounds[at].0 == shape);
-        let places: Vec<usize> = (first..sounds.len()).filter(alike).collect();
+    let alone = |place: usize| (layout != BatchLayout::Padded).then_some(place);
+    let shapes: Vec<_> = sounds.iter().enumerate().map(|(place, sound)| (sound.0, alone(place))).collect();
+    run_by_shape(&shapes, |places| {
+        let Some(&(shape, _)) = places.first().and_then(|&first| sounds.get(first)) else {
+            return Ok(Vec::new());
+        };
         let values: Vec<&[f32]> = places.iter().map(|&at| sounds[at].1).collect();
         let batch = SoundBatch::new(shape, &values)?;
-        for (place, result) in places.into_iter().zip(run_model(layout, || run(&batch))?) {
-            results[place] = Some(result);
-        }
-    }
-    let missing = || Error::new(ErrorKind::Internal, "the model did not answer for every sound of the batch");
-    results.into_iter().map(|result| result.ok_or_else(missing)).collect()
+        run_model(layout, || run(&batch))
+    })
 }
 
 #[cfg(test)]
@@ -203,6 +202,7 @@ mod tests {
                 waveform(&[0.5], 8000),
                 json!({"stride": [0, 1]}),
             ),
+            (json!({"raw": [0.5], "sampling_rate": 16_000.0}), waveform(&[0.5], 16_000), json!({})),
             (
                 json!({"raw": [0.5], "sampling_rate": 8000, "path": "a.wav"}),
                 waveform(&[0.5], 8000),
@@ -227,6 +227,8 @@ mod tests {
             (json!({"array": [0.5]}), "sampling_rate"),
             (json!({"sampling_rate": 8000}), "array"),
             (json!({"array": [0.5], "sampling_rate": 1}), "from 1000"),
+            (json!({"array": [0.5], "sampling_rate": 16_000.5}), "whole number"),
+            (json!({"array": [0.5], "sampling_rate": -16_000.0}), "whole number"),
             (json!({"array": ["loud"], "sampling_rate": 8000}), "list of numbers"),
             (json!({"array": [[0.5], [0.5, 1.0]], "sampling_rate": 8000}), "equally long"),
         ] {
@@ -236,6 +238,15 @@ mod tests {
         let channels = json!({"array": [[0.5], [0.5]], "sampling_rate": 8000});
         let error = parse_audio(channels, Channels::Refused).unwrap_err();
         assert!(error.to_string().contains("several channels"), "{error}");
+    }
+
+    #[test]
+    fn rates_of_samples_that_are_given_are_checked_too() {
+        for sampling_rate in [0, 1, 999, u32::MAX] {
+            let sound = AudioInput::Waveform(Waveform { samples: vec![0.5; 9], sampling_rate });
+            let error = sound.samples(16_000).unwrap_err();
+            assert!(error.kind() == ErrorKind::Input && error.to_string().contains("1000"), "{error}");
+        }
     }
 
     #[test]
