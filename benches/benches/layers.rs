@@ -177,7 +177,7 @@ fn measure(model: &Model) -> Vec<Operation> {
             timed(2, start);
 
             let start = Instant::now();
-            let finish = Finish { bias: Some(&bias), activation: None, residual: Some(&hidden_states) };
+            let finish = Finish { bias: Some(&bias), residual: Some(&hidden_states), ..Finish::default() };
             let mut attended = layer.output.multiply(&context, &finish);
             timed(3, start);
 
@@ -187,12 +187,13 @@ fn measure(model: &Model) -> Vec<Operation> {
             timed(6, start);
 
             let start = Instant::now();
-            let finish = Finish { bias: Some(&wide), activation: Some(Activation::Gelu), residual: None };
+            let finish =
+                Finish { bias: Some(&wide), activation: Some(Activation::Gelu), ..Finish::default() };
             let between = layer.up.multiply(&attended, &finish);
             timed(4, start);
 
             let start = Instant::now();
-            let finish = Finish { bias: Some(&bias), activation: None, residual: Some(&attended) };
+            let finish = Finish { bias: Some(&bias), residual: Some(&attended), ..Finish::default() };
             hidden_states = layer.down.multiply(&between, &finish);
             timed(5, start);
 
