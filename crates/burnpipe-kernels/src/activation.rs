@@ -74,9 +74,10 @@ impl Activation {
     }
 }
 
-struct Apply<'a> {
-    values: &'a mut [f32],
-    activation: Activation,
+/// Applies an activation to numbers, on one thread.
+pub(crate) struct Apply<'a> {
+    pub(crate) values: &'a mut [f32],
+    pub(crate) activation: Activation,
 }
 
 impl SimdOp for Apply<'_> {

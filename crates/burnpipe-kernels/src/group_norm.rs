@@ -2,9 +2,10 @@
 
 use rayon::prelude::*;
 use rten_simd::ops::{BitOps, NumOps};
-use rten_simd::{Isa, Simd, SimdOp};
+use rten_simd::{Isa, SimdOp};
 
 use crate::Activation;
+use crate::activation::Apply;
 use crate::isa::dispatch;
 
 /// Numbers that a thread takes at a time: an eighth of a megabyte, read twice for a mean and what is around it.
@@ -152,26 +153,17 @@ impl SimdOp for Line<'_> {
             let mut numbers = pixel.chunks_exact_mut(ops.len());
             let lines = scales.chunks_exact(ops.len()).zip(shifts.chunks_exact(ops.len()));
             for (numbers, (scale, shift)) in (&mut numbers).zip(lines) {
-                let x = ops.mul_add(ops.load(numbers), ops.load(scale), ops.load(shift));
-                ops.store(
-                    self.activation.map_or(
-                        x,
-                        #[inline(always)]
-                        |kind| kind.apply_simd(isa, x),
-                    ),
-                    numbers,
-                );
+                ops.store(ops.mul_add(ops.load(numbers), ops.load(scale), ops.load(shift)), numbers);
             }
             let rest = numbers.into_remainder();
             let whole = scales.len() - rest.len();
-            let (x, _) = ops.load_pad(rest);
-            let x = ops.mul_add(x, ops.load_pad(&scales[whole..]).0, ops.load_pad(&shifts[whole..]).0);
-            let x = self.activation.map_or(
-                x,
-                #[inline(always)]
-                |kind| kind.apply_simd(isa, x),
-            );
-            rest.iter_mut().zip(x.to_array()).for_each(|(number, x)| *number = x);
+            for ((number, scale), shift) in rest.iter_mut().zip(&scales[whole..]).zip(&shifts[whole..]) {
+                *number = *number * scale + shift;
+            }
+            // A pass of its own, while the pixel is in the nearest cache: within the loop above it is not inlined.
+            if let Some(activation) = self.activation {
+                Apply { values: pixel, activation }.eval(isa);
+            }
         }
     }
 }
